@@ -1,0 +1,132 @@
+package tcpopt
+
+import "time"
+
+// A Config is everything that decides when the system gives up a silent peer.
+type Config struct {
+	// Enable is SO_KEEPALIVE.
+	Enable bool
+
+	// Idle, Interval, Count and UserTimeout are what the methods of Socket with
+	// these names get and set. A zero field is "cannot be read here" when it was
+	// read and "leave alone" when it is applied; a UserTimeout that was read as
+	// zero may also be the system's own limit.
+	Idle        time.Duration
+	Interval    time.Duration
+	Count       int
+	UserTimeout time.Duration
+}
+
+// Config returns everything in effect on the socket, read in one visit to its
+// descriptor. A field that this system or this socket lacks is zero, as is the
+// user timeout of a multipath TCP socket; any other refusal is an error, and
+// then the Config is zero.
+//
+// What a kernel reports may be more than it lets a socket set: a system-wide
+// idle time of 24 hours is legal on Linux, where a socket takes at most 32767 s.
+// [Socket.SetConfig] then refuses to restore it, and says so.
+func (s Socket) Config() (Config, error) {
+	v := visit{op: "get", blank: true}
+	for _, o := range [...]*option{&keepAlive, &keepIdle, &keepInterval, &keepCount, &userTimeout} {
+		v.add(o, 0, nil)
+	}
+	if err := s.do(&v); err != nil {
+		return Config{}, err
+	}
+	return Config{
+		Enable:      v.n[0] != 0,
+		Idle:        keepIdle.duration(v.n[1]),
+		Interval:    keepInterval.duration(v.n[2]),
+		Count:       int(v.n[3]),
+		UserTimeout: userTimeout.duration(v.n[4]),
+	}, nil
+}
+
+// SetConfig sets SO_KEEPALIVE to c.Enable, and every other field of c that is
+// not zero, whether c.Enable is true or not. Config{} switches keepalive off
+// with one system call and touches nothing else. A user timeout is switched off
+// by [Socket.SetUserTimeout], since zero means "leave alone" here.
+//
+// Values are rounded, and refused, as by the setter of each. A Config that is
+// refused by [Config.Validate], or because the socket lacks an option, has
+// changed nothing. If the kernel refuses a value for another reason, what was
+// written before stands, in the order user timeout, idle, interval, count,
+// SO_KEEPALIVE (on macOS and iOS SO_KEEPALIVE before idle), and the error names
+// the option that failed.
+//
+// Setting an idle time again on a connection that has been silent for longer
+// sends a probe on Linux, see [Socket.SetKeepAliveIdle]. Windows before version
+// 1709 sets Idle and Interval together through SIO_KEEPALIVE_VALS, to the
+// millisecond; one without the other is unsupported there.
+func (s Socket) SetConfig(c Config) error {
+	v := c.visit()
+	return s.do(&v)
+}
+
+// Validate returns the error with which [Socket.SetConfig] would refuse c on
+// every socket of this system: a field that is negative or out of range, or one
+// that the system lacks. It asks no socket.
+func (c Config) Validate() error {
+	v := c.visit()
+	if v.err == nil {
+		return nil
+	}
+	return &OptionError{v.op, v.at.label, v.err}
+}
+
+// Supported returns c without the fields that this system lacks. It drops and
+// never clamps: a value out of range stays, for Validate and SetConfig to
+// refuse. It knows the system, not your socket: a multipath TCP socket of Linux
+// has no user timeout all the same.
+func (c Config) Supported() Config {
+	paired := c.paired()
+	c.Enable = c.Enable && keepAlive.present()
+	if !paired && !keepIdle.present() {
+		c.Idle = 0
+	}
+	if !paired && !keepInterval.present() {
+		c.Interval = 0
+	}
+	if !keepCount.present() {
+		c.Count = 0
+	}
+	if !userTimeout.present() {
+		c.UserTimeout = 0
+	}
+	return c
+}
+
+// paired reports whether idle and interval must be, and can be, set together.
+func (c Config) paired() bool {
+	return c.Idle != 0 && c.Interval != 0 && keepPair.present() &&
+		!(keepIdle.present() && keepInterval.present())
+}
+
+// visit is what SetConfig does. What a socket may lack comes first.
+func (c Config) visit() visit {
+	v := visit{op: "set"}
+	if c.UserTimeout != 0 {
+		v.addDuration(&userTimeout, c.UserTimeout)
+	}
+	if keepIdle.needsOn {
+		v.addSwitch(c.Enable)
+	}
+	switch {
+	case c.paired():
+		v.addPair(c.Idle, c.Interval)
+	default:
+		if c.Idle != 0 {
+			v.addDuration(&keepIdle, c.Idle)
+		}
+		if c.Interval != 0 {
+			v.addDuration(&keepInterval, c.Interval)
+		}
+	}
+	if c.Count != 0 {
+		v.add(&keepCount, int64(c.Count), keepCount.check(int64(c.Count)))
+	}
+	if !keepIdle.needsOn {
+		v.addSwitch(c.Enable)
+	}
+	return v
+}

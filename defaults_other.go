@@ -1,0 +1,9 @@
+//go:build aix || solaris || (!unix && !windows)
+
+package tcpopt
+
+import "errors"
+
+var systemRows []systemRow
+
+func readSystem(string) (int64, error) { return 0, errors.ErrUnsupported }

@@ -1,0 +1,95 @@
+// Package tcpopt reads and sets the socket options by which an operating system
+// notices that the peer of a TCP connection is gone, and tells the system's
+// defaults.
+//
+// A connection whose peer vanished without a FIN or RST, by a power loss, a
+// killed machine, a forgotten NAT entry or a cut cable, looks healthy for hours.
+// With keepalive on, the system probes a connection that has been silent for the
+// idle time, again after each interval, and gives it up when count probes are
+// unanswered (RFC 9293, section 3.8.4; tcp(7)). The user timeout is its
+// companion for a connection with unacknowledged data, where Linux does not
+// probe.
+//
+//	s, err := tcpopt.FromConn(conn)
+//	if err != nil {
+//		return err
+//	}
+//	err = s.SetConfig(tcpopt.Config{
+//		Enable:   true,
+//		Idle:     30 * time.Second,
+//		Interval: 5 * time.Second,
+//		Count:    4,
+//	})
+//	if err != nil {
+//		return err
+//	}
+//	inEffect, err := s.Config()
+//
+// A [Socket] comes from a connection ([FromConn], also through TLS), from a
+// listener ([FromListener]) or, before connect or bind, from a Control function
+// ([FromRawConn]). It has a getter and a setter for each option, and
+// [Socket.Config] and [Socket.SetConfig] for all of them at once. [Defaults]
+// tells what a new socket gets, and [SystemSettings] where that is set.
+//
+// # Rules
+//
+// Nothing is set that was not asked for, and this package has no defaults of its
+// own. Nothing is silently ignored: what the system, its kernel or the socket
+// lacks is an error that matches [errors.ErrUnsupported], and
+// [Config.Supported] is how to ask for best effort. Times are rounded up to the
+// system's unit, so that a time which is not zero never becomes zero. A value
+// out of range is refused with [syscall.EINVAL] before any system call. Every
+// error of a method is an [*OptionError] that names the option; a closed
+// connection is [net.ErrClosed]. Getters and setters do not allocate on a
+// [*net.TCPConn] or through TLS.
+//
+// Package net sets keepalive by itself on each connection that it dials or
+// accepts, to 15 s of idle time and 15 s of interval, and ignores the errors. A
+// negative KeepAlive field of [net.Dialer] or [net.ListenConfig] stops that.
+//
+// # Systems
+//
+// What each system takes, and whether an accepted connection inherits the
+// options of its listener. A "read only" option has a value that can be read on a
+// socket and set for the whole system only.
+//
+//	OS                |idle             |interval         |count           |user timeout      |inherits
+//	linux, android    |1 to 32767 s     |1 to 32767 s     |1 to 127        |0 to 2147483647 ms|yes
+//	windows           |1 to 4294967 s   |1 to 4294967 s   |1 to 255        |none              |yes
+//	darwin, ios       |1 to 4294967 s   |1 to 4294967 s   |1 to 2147483647 |0 to 2147483 s    |no
+//	freebsd           |1 to 4294967 s   |1 to 4294967 s   |1 to 2147483647 |0 to 4294967 s    |yes
+//	dragonfly         |1 to 32767 s     |1 to 32767 s     |1 to 127        |none              |yes
+//	netbsd            |1 to 4294967 s/2 |1 to 4294967 s/2 |1 to 2147483647 |none              |no
+//	openbsd           |read only        |read only        |read only       |none              |no
+//	illumos           |1 to 864000 s    |1 to 60 s        |1 to 71582      |1 to 2147483647 ms|no
+//	solaris           |10 to 864000 s   |10 to 864000 s   |1 to 2147483647 |1 to 2147483647 ms|no
+//	aix               |1 to 2147483647 s|1 to 2147483647 s|1 to 2147483647 |none              |no
+//	plan9, js, wasip1 |none             |none             |none            |none              |no
+//
+// Linux is where this was measured, on amd64 and 386, and on arm64, s390x and
+// mips by way of qemu's user mode. Windows was run under Wine 8.0 and 10.0, which
+// answer as versions before 1709 and as Windows 10. The other systems are
+// compiled only; their rows come from kernel sources and manuals.
+//
+// Linux: a socket may be set to less than the system-wide setting allows. On a
+// multipath TCP socket, which a listener of package net is by default, there is
+// no user timeout; the keepalive options of such a socket want Linux 6.10.
+//
+// Windows: idle and interval are options since Windows 10 version 1709, count
+// since 1703. Before, [Socket.SetConfig] sets idle and interval together through
+// SIO_KEEPALIVE_VALS and nothing can read them. The range is this package's;
+// none is documented.
+//
+// macOS and iOS: SO_KEEPALIVE on a listening socket ends the listener, so it is
+// refused there.
+//
+// FreeBSD: the user timeout, TCP_MAXUNACKTIME, is there since FreeBSD 14.
+// DragonFly: before 5.8 its options took milliseconds; this package speaks
+// seconds. NetBSD: tcp(4) says seconds, the kernel's sources have half-seconds,
+// and those are used here; not verified on a running system. OpenBSD: the
+// sysctls are read as seconds, which they are since 7.3. Solaris: 11.4 and
+// later. AIX: units as in package net, limits not known.
+//
+// illumos: setting interval or count alone makes the kernel derive the other;
+// unset they read as zero, since probes are then spaced by exponential backoff.
+package tcpopt

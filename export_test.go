@@ -1,0 +1,48 @@
+package tcpopt
+
+import (
+	"fmt"
+	"time"
+)
+
+// A Row is what tests may know of an option of this system.
+type Row struct{ o *option }
+
+var (
+	KeepAliveRow    = Row{&keepAlive}
+	KeepIdleRow     = Row{&keepIdle}
+	KeepIntervalRow = Row{&keepInterval}
+	KeepCountRow    = Row{&keepCount}
+	UserTimeoutRow  = Row{&userTimeout}
+	KeepPairRow     = Row{&keepPair}
+
+	// AbsentRow is an option of a system that has a system-wide value alone.
+	AbsentRow = Row{&option{label: "TCP_ABSENT", unit: time.Second}}
+	// FixedRow is one whose value is built in.
+	FixedRow = Row{&option{label: "TCP_FIXED", unit: time.Second, fixed: 8}}
+)
+
+func (r Row) Label() string       { return r.o.label }
+func (r Row) Settable() bool      { return r.o.present() }
+func (r Row) Readable() bool      { return r.o.present() || r.o.system != "" || r.o.fixed != 0 }
+func (r Row) Inherits() bool      { return r.o.inherits }
+func (r Row) Unit() time.Duration { return r.o.unit }
+func (r Row) Least() int64        { return r.o.least }
+func (r Row) Most() int64         { return r.o.most }
+
+func (r Row) Kernel(d time.Duration) (int64, error) { return r.o.kernel(d) }
+func (r Row) Duration(n int64) time.Duration        { return r.o.duration(n) }
+func (r Row) Get(s Socket) (time.Duration, error)   { return s.getDuration(r.o) }
+func (r Row) Set(s Socket, d time.Duration) error   { return s.setDuration(r.o, d) }
+
+// Text is the row in the table of the package documentation.
+func (r Row) Text() string {
+	switch {
+	case r.o.name == 0 && r.Readable():
+		return "read only"
+	case r.o.name == 0:
+		return "none"
+	}
+	unit := map[time.Duration]string{0: "", time.Millisecond: " ms", time.Second: " s", time.Second / 2: " s/2"}[r.o.unit]
+	return fmt.Sprintf("%d to %d%s", r.o.least, r.o.most, unit)
+}

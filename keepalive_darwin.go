@@ -1,0 +1,29 @@
+package tcpopt
+
+import (
+	"math"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The ranges are those of bsd/netinet/tcp_usrreq.c. The kernel takes 0 for
+// "back to the system's default"; this package does not, see SetKeepAliveIdle.
+// It does not let an accepted connection inherit the idle time, and on a
+// listening socket SO_KEEPALIVE ends the listener.
+var (
+	keepIdle     = option{label: "TCP_KEEPALIVE", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPALIVE, unit: time.Second, least: 1, most: math.MaxUint32 / 1000, needsOn: true}
+	keepInterval = option{label: "TCP_KEEPINTVL", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPINTVL, unit: time.Second, least: 1, most: math.MaxUint32 / 1000}
+	keepCount    = option{label: "TCP_KEEPCNT", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPCNT, least: 1, most: math.MaxInt32}
+)
+
+// LOCAL_PEERCRED has the number of TCP_NODELAY, and a Unix socket of macOS does
+// not look at the level.
+var onlyTCP = &keepInterval
+
+var systemRows = []systemRow{
+	{name: "net.inet.tcp.keepidle", tick: time.Millisecond, of: &keepIdle},
+	{name: "net.inet.tcp.keepintvl", tick: time.Millisecond, of: &keepInterval},
+	{name: "net.inet.tcp.keepcnt", of: &keepCount},
+	{name: "net.inet.tcp.always_keepalive"},
+}

@@ -1,0 +1,25 @@
+package tcpopt
+
+import (
+	"math"
+	"time"
+)
+
+// tcp(4) says seconds, but the kernel arms its timer with the number as it is,
+// in slow timeouts of 1/PR_SLOWHZ s (sys/netinet/tcp_usrreq.c 1.218 of 2018,
+// tcp_timer.h 1.30.34.1 of 2026). Not verified on a running system. It checks
+// no upper bound; beyond ours its ticks could wrap with a hz of 1000.
+const (
+	timeUnit  = time.Second / 2
+	mostTime  = math.MaxInt32 / 500
+	mostCount = math.MaxInt32
+	inherits  = false // Not known.
+)
+
+var onlyTCP = &noDelay
+
+var systemRows = []systemRow{
+	{name: "net.inet.tcp.keepidle", tick: time.Second / 2, rate: "net.inet.tcp.slowhz", of: &keepIdle},
+	{name: "net.inet.tcp.keepintvl", tick: time.Second / 2, rate: "net.inet.tcp.slowhz", of: &keepInterval},
+	{name: "net.inet.tcp.keepcnt", of: &keepCount},
+}

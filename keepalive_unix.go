@@ -1,0 +1,36 @@
+//go:build unix
+
+package tcpopt
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
+
+var (
+	// The BSDs, illumos and Solaris answer 8, their bit, where it is on.
+	keepAlive = option{label: "SO_KEEPALIVE", level: unix.SOL_SOCKET, name: unix.SO_KEEPALIVE, most: 1, inherits: keepIdle.inherits}
+
+	noDelay = option{label: "TCP_NODELAY", level: unix.IPPROTO_TCP, name: unix.TCP_NODELAY}
+
+	keepPair option
+)
+
+func (o *option) present() bool { return o.name != 0 }
+
+func getsockopt(fd uintptr, o *option) (int64, error) {
+	n, err := unix.GetsockoptInt(int(fd), o.level, o.name)
+	return int64(n), err
+}
+
+// setsockopt also names its system call.
+func setsockopt(fd uintptr, o *option, n int64) (string, error) {
+	return "setsockopt", unix.SetsockoptInt(int(fd), o.level, o.name, int(n))
+}
+
+// lacksOption reports whether a kernel says so in err. Only some of its ways to
+// say it match errors.ErrUnsupported by themselves.
+func lacksOption(err error) bool {
+	return errors.Is(err, unix.ENOPROTOOPT) || errors.Is(err, errors.ErrUnsupported)
+}

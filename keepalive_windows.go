@@ -1,0 +1,90 @@
+package tcpopt
+
+import (
+	"errors"
+	"math"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// Winsock documents idle and interval as DWORD seconds and gives no range. Ours
+// ends where the same time would overflow the milliseconds of
+// SIO_KEEPALIVE_VALS, so that nothing can wrap. Counts above 255 are illegal.
+var (
+	keepAlive    = option{label: "SO_KEEPALIVE", level: windows.SOL_SOCKET, name: windows.SO_KEEPALIVE, most: 1, inherits: true}
+	keepIdle     = option{label: "TCP_KEEPIDLE", level: windows.IPPROTO_TCP, name: windows.TCP_KEEPIDLE, unit: time.Second, least: 1, most: math.MaxUint32 / 1000, inherits: true, note: together}
+	keepInterval = option{label: "TCP_KEEPINTVL", level: windows.IPPROTO_TCP, name: windows.TCP_KEEPINTVL, unit: time.Second, least: 1, most: math.MaxUint32 / 1000, inherits: true, note: together}
+	keepCount    = option{label: "TCP_KEEPCNT", level: windows.IPPROTO_TCP, name: windows.TCP_KEEPCNT, least: 1, most: 255, inherits: true, fixed: 10, note: "always 10 before Windows 10 version 1703"}
+	noDelay      = option{label: "TCP_NODELAY", level: windows.IPPROTO_TCP, name: windows.TCP_NODELAY}
+
+	// keepPair takes idle<<32 | interval. It can be set and not read.
+	keepPair = option{label: "SIO_KEEPALIVE_VALS", name: windows.SIO_KEEPALIVE_VALS, unit: time.Millisecond, least: 1, most: math.MaxUint32, inherits: true}
+)
+
+var onlyTCP = &noDelay
+
+const together = "before Windows 10 version 1709 only SetConfig can set it, idle and interval together"
+
+// tried remembers by option name which TCP options this Windows has. They came
+// in different versions, so each is tried on its own.
+var tried [windows.TCP_KEEPINTVL + 1]atomic.Int32
+
+const (
+	has = iota + 1
+	lacks
+)
+
+func (o *option) present() bool {
+	if o.level != windows.IPPROTO_TCP || o.name == windows.TCP_NODELAY {
+		return o.name != 0
+	}
+	seen := &tried[o.name]
+	if seen.Load() == 0 {
+		if err := o.try(); err == nil {
+			seen.Store(has)
+		} else if lacksOption(err) {
+			seen.Store(lacks)
+		}
+	}
+	return seen.Load() != lacks
+}
+
+func (o *option) try() error {
+	return fresh(func(s Socket) error {
+		var err error
+		cerr := s.raw.Control(func(fd uintptr) {
+			_, err = setsockopt(fd, o, 1)
+		})
+		return errors.Join(cerr, err)
+	})
+}
+
+func getsockopt(fd uintptr, o *option) (int64, error) {
+	n, err := windows.GetsockoptInt(windows.Handle(fd), o.level, o.name)
+	return int64(n), err
+}
+
+// setsockopt also names its system call.
+func setsockopt(fd uintptr, o *option, n int64) (string, error) {
+	if o == &keepPair {
+		return "wsaioctl", setKeepAliveVals(windows.Handle(fd), uint32(n>>32), uint32(n))
+	}
+	return "setsockopt", windows.SetsockoptInt(windows.Handle(fd), o.level, o.name, int(n))
+}
+
+// setKeepAliveVals also switches keepalive on.
+func setKeepAliveVals(fd windows.Handle, idle, interval uint32) error {
+	vals := struct{ onoff, idle, interval uint32 }{1, idle, interval}
+	var returned uint32
+	return windows.WSAIoctl(fd, windows.SIO_KEEPALIVE_VALS,
+		(*byte)(unsafe.Pointer(&vals)), uint32(unsafe.Sizeof(vals)), nil, 0, &returned, nil, 0)
+}
+
+// lacksOption reports whether Winsock says so in err, in numbers that do not
+// match errors.ErrUnsupported by themselves.
+func lacksOption(err error) bool {
+	return errors.Is(err, windows.WSAENOPROTOOPT) || errors.Is(err, windows.WSAEOPNOTSUPP) || errors.Is(err, errors.ErrUnsupported)
+}

@@ -1,0 +1,35 @@
+package tcpopt
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var systemRows = []systemRow{
+	{name: "net.ipv4.tcp_keepalive_time", tick: time.Second, of: &keepIdle},
+	{name: "net.ipv4.tcp_keepalive_intvl", tick: time.Second, of: &keepInterval},
+	{name: "net.ipv4.tcp_keepalive_probes", of: &keepCount},
+}
+
+// readSystem reads the sysctl name of the calling thread's network namespace.
+func readSystem(name string) (int64, error) {
+	file := "/proc/sys/" + strings.ReplaceAll(name, ".", "/")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return 0, err
+	}
+	n, err := parseSetting(b)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", file, err)
+	}
+	return n, nil
+}
+
+// parseSetting reads the one decimal of a file of /proc/sys. Linux ends it with
+// a newline, gVisor does not; zero and negative values are legal.
+func parseSetting(b []byte) (int64, error) {
+	return strconv.ParseInt(strings.TrimSpace(string(b)), 10, 32)
+}
