@@ -31,5 +31,9 @@ func readSystem(name string) (int64, error) {
 // parseSetting reads the one decimal of a file of /proc/sys. Linux ends it with
 // a newline, gVisor does not; zero and negative values are legal.
 func parseSetting(b []byte) (int64, error) {
-	return strconv.ParseInt(strings.TrimSpace(string(b)), 10, 32)
+	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 32)
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
 }

@@ -762,7 +762,7 @@ func TestAllocs(t *testing.T) {
 	secure, _ := connectTLS(t)
 	for name, c := range map[string]net.Conn{"tcp": plain, "tls": secure} {
 		s := fromConn(t, c)
-		for _, tt := range append(allCalls[:len(allCalls):len(allCalls)], allCalls[len(allCalls)-1]) {
+		for _, tt := range allCalls {
 			if tt.call(s) != nil {
 				continue // An error may allocate.
 			}
@@ -773,6 +773,32 @@ func TestAllocs(t *testing.T) {
 		if n := testing.AllocsPerRun(100, func() { s.SetConfig(full) }); n != 0 {
 			t.Errorf("%s: SetConfig(%+v) allocates %v times", name, full, n)
 		}
+	}
+}
+
+func BenchmarkSocket(b *testing.B) {
+	client, _ := connect(b, "tcp4", false)
+	s := fromConn(b, client)
+	for _, tt := range allCalls {
+		b.Run(tt.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				tt.call(s)
+			}
+		})
+	}
+	b.Run("SetConfig of all", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			s.SetConfig(full)
+		}
+	})
+}
+
+func BenchmarkDefaults(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		tcpopt.Defaults()
 	}
 }
 

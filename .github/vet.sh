@@ -1,17 +1,21 @@
 #!/usr/bin/env bash
-# Vets every package for every port that Go has, tests included. Ports whose vet
-# wants an external linker (iOS, some of Android) are built instead.
+# Vets every package, tests included, for the given ports (GOOS/GOARCH) or for
+# every port that Go has. Where vet wants an external linker, iOS and some of
+# Android, it builds instead.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export CGO_ENABLED=0 GOFLAGS="${GOFLAGS:-} -gcflags=all=-N -gcflags=all=-l"
-ports=${*:-$(go tool dist list)}
-n=0
-for port in $ports; do
-	export GOOS=${port%/*} GOARCH=${port#*/}
-	case $port in
-	ios/* | android/386 | android/amd64 | android/arm) go build ./... ;;
-	*) go vet ./... ;;
-	esac || { echo "$port: failed" >&2; exit 1; }
-	n=$((n + 1))
+
+# What is vetted is not run, so the packages it imports need no optimizing: a
+# third faster from an empty cache.
+fast=(-gcflags 'all=-N -l')
+ports=0
+for port in ${*:-$(go tool dist list)}; do
+	verb=vet
+	case $port in ios/* | android/386 | android/amd64 | android/arm) verb=build ;; esac
+	GOOS=${port%/*} GOARCH=${port#*/} CGO_ENABLED=0 go $verb "${fast[@]}" ./... || {
+		echo "$port: go $verb failed" >&2
+		exit 1
+	}
+	ports=$((ports + 1))
 done
-echo "$n ports"
+echo "$ports ports"

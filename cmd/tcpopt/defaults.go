@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/tcpopt/tcpopt"
+)
+
+// A report is what defaults prints, in the form of -json.
+type report struct {
+	OS       string    `json:"os"`
+	Defaults values    `json:"defaults"`
+	Settings []setting `json:"settings"`
+	Options  []option  `json:"options"`
+}
+
+// values are null where this system does not tell.
+type values struct {
+	Enable      *bool    `json:"enable"`
+	Idle        *float64 `json:"idle_seconds"`
+	Interval    *float64 `json:"interval_seconds"`
+	Count       *int     `json:"count"`
+	UserTimeout *float64 `json:"user_timeout_seconds"`
+}
+
+type setting struct {
+	Name  string  `json:"name"`
+	Value int64   `json:"value"`
+	Unit  float64 `json:"unit_seconds"` // 0: a count or a switch
+	Error *string `json:"error"`
+}
+
+type option struct {
+	Name  string `json:"name"`
+	Field string `json:"field"`
+	Get   bool   `json:"get"`
+	Set   bool   `json:"set"`
+}
+
+func runDefaults(v *verb, args []string, stdout, stderr io.Writer) int {
+	var flags flag.FlagSet
+	asJSON := flags.Bool("json", false, "print a JSON object")
+	if status, ok := v.parse(&flags, args, stdout, stderr); !ok {
+		return status
+	}
+	r, err := learn()
+	if *asJSON {
+		e := json.NewEncoder(stdout)
+		e.SetIndent("", "  ")
+		err = errors.Join(err, e.Encode(r))
+	} else {
+		err = errors.Join(err, r.print(stdout))
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return failed
+	}
+	return done
+}
+
+// learn asks the system. What it could learn is in the report all the same if
+// the error is not nil.
+func learn() (report, error) {
+	r := report{OS: runtime.GOOS, Settings: []setting{}, Options: []option{}}
+	settings, err := tcpopt.SystemSettings()
+	if errors.Is(err, errors.ErrUnsupported) {
+		err = nil // Many systems have none, and a socket tells.
+	}
+	for _, s := range settings {
+		one := setting{Name: s.Name, Value: s.Value, Unit: s.Unit.Seconds()}
+		if s.Err != nil {
+			text := s.Err.Error()
+			one.Error = &text
+		}
+		r.Settings = append(r.Settings, one)
+	}
+	c, derr := tcpopt.Defaults()
+	if derr != nil {
+		return r, errors.Join(err, derr)
+	}
+	options, oerr := tryOptions()
+	r.Options = append(r.Options, options...)
+	r.Defaults = values{Enable: &c.Enable, Idle: seconds(c.Idle), Interval: seconds(c.Interval)}
+	if c.Count != 0 {
+		r.Defaults.Count = &c.Count
+	}
+	for _, o := range options {
+		if o.Field == "user timeout" && o.Get {
+			s := c.UserTimeout.Seconds()
+			r.Defaults.UserTimeout = &s
+		}
+	}
+	return r, errors.Join(err, oerr)
+}
+
+// seconds is null where d could not be read.
+func seconds(d time.Duration) *float64 {
+	if d == 0 {
+		return nil
+	}
+	s := d.Seconds()
+	return &s
+}
+
+// tryOptions gets and sets each option on a new socket.
+func tryOptions() (options []option, err error) {
+	stop := errors.New("stop")
+	lc := net.ListenConfig{Control: func(_, _ string, rc syscall.RawConn) error {
+		options = trySocket(tcpopt.FromRawConn(rc))
+		return stop // Package net closes the socket.
+	}}
+	lc.SetMultipathTCP(false)
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		if _, err = lc.Listen(context.Background(), "tcp", address); errors.Is(err, stop) {
+			return options, nil
+		}
+	}
+	return nil, err
+}
+
+func trySocket(s tcpopt.Socket) []option {
+	try := func(field string, get, set, refused error) option {
+		name := "SO_KEEPALIVE"
+		var oe *tcpopt.OptionError
+		if errors.As(refused, &oe) {
+			name = oe.Option
+		}
+		return option{Name: name, Field: field, Get: get == nil, Set: set == nil}
+	}
+	_, get := s.KeepAlive()
+	options := []option{try("enable", get, s.SetKeepAlive(true), nil)}
+	_, get = s.KeepAliveIdle()
+	options = append(options, try("idle", get, s.SetKeepAliveIdle(time.Minute), s.SetKeepAliveIdle(-1)))
+	_, get = s.KeepAliveInterval()
+	options = append(options, try("interval", get, s.SetKeepAliveInterval(time.Minute), s.SetKeepAliveInterval(-1)))
+	_, get = s.KeepAliveCount()
+	options = append(options, try("count", get, s.SetKeepAliveCount(5), s.SetKeepAliveCount(-1)))
+	_, get = s.UserTimeout()
+	options = append(options, try("user timeout", get, s.SetUserTimeout(time.Minute), s.SetUserTimeout(-1)))
+	if !options[1].Set || !options[2].Set {
+		if s.SetConfig(tcpopt.Config{Enable: true, Idle: time.Minute, Interval: time.Minute}) == nil {
+			options = append(options, option{Name: "SIO_KEEPALIVE_VALS", Field: "idle with interval", Set: true})
+		}
+	}
+	return options
+}
+
+func (r report) print(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if d := r.Defaults; d.Enable != nil {
+		keepalive, count, user := "off", "not known", duration(d.UserTimeout, "none")
+		if *d.Enable {
+			keepalive = "on"
+		}
+		if d.Count != nil {
+			count = fmt.Sprint(*d.Count)
+		}
+		if user == "0s" {
+			user = "0s (the system's own limit)"
+		}
+		fmt.Fprintf(tw, "A new TCP socket on %s has\n", r.OS)
+		fmt.Fprintf(tw, "  keepalive\t%s\n", keepalive)
+		fmt.Fprintf(tw, "  idle\t%s\n", duration(d.Idle, "not known"))
+		fmt.Fprintf(tw, "  interval\t%s\n", duration(d.Interval, "not known"))
+		fmt.Fprintf(tw, "  count\t%s\n", count)
+		fmt.Fprintf(tw, "  user timeout\t%s\n", user)
+	}
+	if len(r.Settings) > 0 {
+		fmt.Fprintln(tw, "\nset for the whole system by")
+	}
+	for _, s := range r.Settings {
+		fmt.Fprintf(tw, "  %s\n", s)
+	}
+	if len(r.Options) > 0 {
+		fmt.Fprintln(tw, "\nand takes these options")
+	}
+	for _, o := range r.Options {
+		fmt.Fprintf(tw, "  %s\t%s\t%s\n", o.Name, o.Field, o.can())
+	}
+	return tw.Flush()
+}
+
+// duration is s, or none where it is null.
+func duration(s *float64, none string) string {
+	if s == nil {
+		return none
+	}
+	return time.Duration(*s * float64(time.Second)).String()
+}
+
+func (s setting) String() string {
+	if s.Error != nil {
+		return fmt.Sprintf("%s: %s", s.Name, *s.Error)
+	}
+	unit := map[float64]string{0: "", 1: " s", 0.5: " half-seconds", 0.001: " ms"}
+	name, ok := unit[s.Unit]
+	if !ok {
+		name = fmt.Sprintf(" x %g s", s.Unit)
+	}
+	return fmt.Sprintf("%s = %d%s", s.Name, s.Value, name)
+}
+
+func (o option) can() string {
+	switch {
+	case o.Get && o.Set:
+		return "get and set"
+	case o.Get:
+		return "get"
+	case o.Set:
+		return "set"
+	}
+	return "neither"
+}

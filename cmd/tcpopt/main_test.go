@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/tcpopt/tcpopt"
+)
+
+// TestMain lets the test binary be the command.
+func TestMain(m *testing.M) {
+	if os.Getenv("TCPOPT_COMMAND") != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+func TestUsage(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		args   []string
+		status int
+		want   string
+	}{
+		{"nothing", nil, misuse, "usage: tcpopt"},
+		{"unknown command", []string{"nonsense"}, misuse, `unknown command "nonsense"`},
+		{"unknown flag", []string{"defaults", "-nonsense"}, misuse, "-nonsense"},
+		{"bad flag value", []string{"defaults", "-json=2h"}, misuse, `"2h"`},
+		{"argument", []string{"defaults", "more"}, misuse, `unexpected argument "more"`},
+		{"help", []string{"help"}, done, "usage: tcpopt"},
+		{"help of a command", []string{"defaults", "-h"}, done, "example: tcpopt defaults"},
+	} {
+		var stdout, stderr bytes.Buffer
+		status := run(tt.args, &stdout, &stderr)
+		said, silent := &stderr, &stdout
+		if tt.status == done {
+			said, silent = &stdout, &stderr
+		}
+		if status != tt.status || !strings.Contains(said.String(), tt.want) || silent.Len() > 0 {
+			t.Errorf("%s: status %d, stdout %q, stderr %q, want %d and %q", tt.name, status, &stdout, &stderr, tt.status, tt.want)
+		}
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	want, err := tcpopt.Defaults()
+	wantStatus := done
+	if err != nil {
+		wantStatus = failed
+	}
+	var stdout, stderr bytes.Buffer
+	if status := run([]string{"defaults", "-json"}, &stdout, &stderr); status != wantStatus || (stderr.Len() > 0) != (err != nil) {
+		t.Fatalf("status %d, stderr %q, want %d", status, &stderr, wantStatus)
+	}
+	var got report
+	if err := json.Unmarshal(stdout.Bytes(), &got); err != nil {
+		t.Fatalf("%v in %s", err, &stdout)
+	}
+	if got.OS != runtime.GOOS {
+		t.Errorf("os is %q", got.OS)
+	}
+	if wantStatus == failed {
+		if got.Defaults != (values{}) || len(got.Options) > 0 {
+			t.Errorf("%+v with status %d", got, failed)
+		}
+		return
+	}
+	if d := got.Defaults; d.Enable == nil || *d.Enable != want.Enable || d.Idle == nil || *d.Idle != want.Idle.Seconds() {
+		t.Errorf("defaults are %s, want %+v", &stdout, want)
+	}
+	settings, _ := tcpopt.SystemSettings()
+	if len(got.Settings) != len(settings) {
+		t.Errorf("settings are %+v, want %+v", got.Settings, settings)
+	}
+	if len(got.Options) < 5 || got.Options[0] != (option{"SO_KEEPALIVE", "enable", true, true}) {
+		t.Errorf("options are %+v", got.Options)
+	}
+
+	stdout.Reset()
+	if status := run([]string{"defaults"}, &stdout, &stderr); status != done {
+		t.Errorf("status %d, stderr %q", status, &stderr)
+	}
+	for _, words := range []string{"A new TCP socket on " + runtime.GOOS, "keepalive     off", "idle          " + want.Idle.String(), "SO_KEEPALIVE"} {
+		if !strings.Contains(stdout.String(), words) {
+			t.Errorf("no %q in\n%s", words, &stdout)
+		}
+	}
+}

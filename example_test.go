@@ -1,0 +1,155 @@
+//go:build unix || windows
+
+package tcpopt_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"syscall"
+	"time"
+
+	"github.com/tcpopt/tcpopt"
+)
+
+// A connection that notices within 50 s that its idle peer is gone, on a system
+// that has these options.
+func Example() {
+	conn, err := net.Dial("tcp", exampleServer())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+
+	s, err := tcpopt.FromConn(conn)
+	if err != nil {
+		log.Fatal(err)
+	}
+	want := tcpopt.Config{
+		Enable:   true,
+		Idle:     30 * time.Second,
+		Interval: 5 * time.Second,
+		Count:    4,
+	}
+	err = s.SetConfig(want)
+	if errors.Is(err, errors.ErrUnsupported) {
+		err = s.SetConfig(want.Supported()) // As good as this system can.
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	inEffect, err := s.Config()
+	fmt.Println(inEffect.Enable, err)
+	// Output: true <nil>
+}
+
+func ExampleSocket_SetKeepAlive() {
+	conn, err := net.Dial("tcp", exampleServer())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+
+	s, err := tcpopt.FromConn(conn)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := s.SetKeepAlive(false); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(s.KeepAlive())
+	// Output: false <nil>
+}
+
+// Before connect. Without KeepAlive: -1, package net would set its own
+// keepalive afterwards.
+func ExampleFromRawConn() {
+	d := net.Dialer{
+		KeepAlive: -1,
+		Control: func(network, address string, rc syscall.RawConn) error {
+			return tcpopt.FromRawConn(rc).SetKeepAlive(true)
+		},
+	}
+	conn, err := d.Dial("tcp", exampleServer())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+
+	s, err := tcpopt.FromConn(conn)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(s.KeepAlive())
+	// Output: true <nil>
+}
+
+// A server that sets the options of each connection as it comes, which works on
+// every system and through TLS.
+func ExampleFromConn() {
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		s, err := tcpopt.FromConn(c)
+		if err == nil {
+			err = s.SetConfig(tcpopt.Config{Enable: true, Idle: 30 * time.Second}.Supported())
+		}
+		if err != nil {
+			log.Print(err)
+		}
+		return ctx
+	}
+	srv.StartTLS()
+	defer srv.Close()
+
+	resp, err := srv.Client().Get(srv.URL)
+	if err != nil {
+		log.Fatal(err)
+	}
+	resp.Body.Close()
+	fmt.Println(resp.StatusCode)
+	// Output: 404
+}
+
+// The values of a net.KeepAliveConfig, where zero means 15 s, 15 s and 9 and a
+// negative value means "leave alone".
+func ExampleConfig() {
+	std := net.KeepAliveConfig{Enable: true, Idle: time.Minute, Count: -1}
+	c := tcpopt.Config{
+		Enable:   std.Enable,
+		Idle:     orDefault(std.Idle, 15*time.Second),
+		Interval: orDefault(std.Interval, 15*time.Second),
+		Count:    orDefault(std.Count, 9),
+	}
+	fmt.Printf("%+v\n", c)
+	// Output: {Enable:true Idle:1m0s Interval:15s Count:0 UserTimeout:0s}
+}
+
+func orDefault[T int | time.Duration](v, zero T) T {
+	switch {
+	case v == 0:
+		return zero
+	case v < 0:
+		return 0
+	}
+	return v
+}
+
+// exampleServer returns the address of a server that accepts connections.
+func exampleServer() string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() {
+		for {
+			if _, err := l.Accept(); err != nil {
+				return
+			}
+		}
+	}()
+	return l.Addr().String()
+}

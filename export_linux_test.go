@@ -1,0 +1,3 @@
+package tcpopt
+
+var ParseSetting = parseSetting

@@ -1,0 +1,108 @@
+package tcpopt_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpopt/tcpopt"
+)
+
+// TestSystemCalls counts the system calls of a call by strace(1).
+func TestSystemCalls(t *testing.T) {
+	child := os.Getenv("TCPOPT_STRACE") != ""
+	plain, _ := connect(t, "tcp4", false)
+	multipath, _ := connect(t, "tcp4", true)
+	raw, err := plain.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := []struct {
+		name       string
+		call       func(tcpopt.Socket)
+		gets, sets int
+	}{
+		{"KeepAlive", func(s tcpopt.Socket) { s.KeepAlive() }, 1, 0},
+		{"KeepAliveIdle", func(s tcpopt.Socket) { s.KeepAliveIdle() }, 1, 0},
+		{"SetKeepAlive", func(s tcpopt.Socket) { s.SetKeepAlive(true) }, 0, 1},
+		{"SetKeepAliveIdle", func(s tcpopt.Socket) { s.SetKeepAliveIdle(time.Minute) }, 0, 1},
+		{"Config", func(s tcpopt.Socket) { s.Config() }, 5, 0},
+		{"off", func(s tcpopt.Socket) { s.SetConfig(tcpopt.Config{}) }, 0, 1},
+		{"four", func(s tcpopt.Socket) {
+			s.SetConfig(tcpopt.Config{Enable: true, Idle: time.Minute, Interval: time.Minute, Count: 3})
+		}, 0, 4},
+		{"refused", func(s tcpopt.Socket) {
+			for _, o := range allTimes {
+				for _, d := range badTimes(o.row) {
+					var c tcpopt.Config
+					if *o.field(&c) = d; d != 0 {
+						s.SetConfig(c)
+					}
+					o.set(s, d)
+				}
+			}
+			for _, n := range badCounts {
+				s.SetKeepAliveCount(n)
+			}
+		}, 0, 0},
+	}
+	if child {
+		for _, step := range steps {
+			for name, s := range map[string]tcpopt.Socket{"plain": fromConn(t, plain), "multipath": fromConn(t, multipath), "raw": tcpopt.FromRawConn(raw)} {
+				mark(name, step.name, "begin")
+				step.call(s)
+				mark(name, step.name, "end")
+			}
+		}
+		return
+	}
+
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("no strace(1)")
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	trace := filepath.Join(t.TempDir(), "trace")
+	cmd := exec.Command(strace, "-f", "-o", trace, "-e", "trace=setsockopt,getsockopt,chdir", exe, "-test.run=^TestSystemCalls$")
+	cmd.Env = append(os.Environ(), "TCPOPT_STRACE=1")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		if strings.Contains(string(out), "PTRACE") || strings.Contains(string(out), "ptrace") {
+			t.Skipf("strace(1) may not trace here: %s", out)
+		}
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err := os.ReadFile(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range steps {
+		for _, name := range []string{"plain", "multipath", "raw"} {
+			_, calls, ok := strings.Cut(string(out), marker(name, step.name, "begin"))
+			calls, _, end := strings.Cut(calls, marker(name, step.name, "end"))
+			if !ok || !end {
+				t.Fatalf("%s, %s: no marks in the trace", name, step.name)
+			}
+			gets := step.gets
+			if name == "raw" && gets+step.sets > 0 {
+				gets++ // It is asked whether it is TCP.
+			}
+			if g, s := strings.Count(calls, "getsockopt("), strings.Count(calls, "setsockopt("); g != gets || s != step.sets {
+				t.Errorf("%s, %s: %d gets and %d sets, want %d and %d\n%s", name, step.name, g, s, gets, step.sets, calls)
+			}
+		}
+	}
+}
+
+// mark leaves a mark in the trace.
+func mark(words ...string) { unix.Chdir(marker(words...)) }
+
+func marker(words ...string) string { return fmt.Sprintf("/no such/%s", strings.Join(words, "/")) }

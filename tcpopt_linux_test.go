@@ -1,0 +1,156 @@
+package tcpopt_test
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpopt/tcpopt"
+)
+
+// TestMultipathListener is about what package net listens on by default.
+func TestMultipathListener(t *testing.T) {
+	l := listen(t, "tcp4", true)
+	s, err := tcpopt.FromListener(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := config(t, s)
+	for _, err := range []error{
+		s.SetUserTimeout(time.Second),
+		s.SetConfig(tcpopt.Config{Enable: true, Idle: time.Minute, UserTimeout: time.Second}),
+	} {
+		wantError(t, "a user timeout", err, "TCP_USER_TIMEOUT", errors.ErrUnsupported)
+		if err != nil && !strings.Contains(err.Error(), "SetMultipathTCP(false)") {
+			t.Errorf("%q does not say what to do", err)
+		}
+	}
+	_, err = s.UserTimeout()
+	wantError(t, "UserTimeout", err, "TCP_USER_TIMEOUT", errors.ErrUnsupported)
+	if after := config(t, s); after != before {
+		t.Errorf("config is %+v after refusals, want %+v", after, before)
+	}
+
+	// A plain client gets a connection that inherits and has a user timeout.
+	want := tcpopt.Config{Enable: true, Idle: 33 * time.Second, Interval: 11 * time.Second, Count: 4}
+	if err := s.SetConfig(want); err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("tcp4", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	accepted, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer accepted.Close()
+	as := fromConn(t, accepted)
+	if got := config(t, as); got != want {
+		t.Errorf("accepted connection has %+v, want its listener's %+v", got, want)
+	}
+	if err := as.SetUserTimeout(5 * time.Second); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRefusedChangesNothing looks at sockets that tcpopt itself refuses to read.
+func TestRefusedChangesNothing(t *testing.T) {
+	udp, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer udp.Close()
+	unixPair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(unixPair[1])
+	defer unix.Close(unixPair[0])
+	rc, err := udp.(*net.UDPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var udpFD int
+	rc.Control(func(fd uintptr) { udpFD = int(fd) })
+	closed, _ := connect(t, "tcp4", false)
+	still, err := closed.File() // The same socket, which stays open.
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer still.Close()
+	closedSocket := fromConn(t, closed)
+	closed.Close()
+
+	for _, tt := range []struct {
+		name   string
+		socket tcpopt.Socket
+		fd     int
+		want   error
+	}{
+		{"udp", tcpopt.FromRawConn(rc), udpFD, errors.ErrUnsupported},
+		{"unix", tcpopt.FromRawConn(rawFD(unixPair[0])), unixPair[0], errors.ErrUnsupported},
+		{"closed", closedSocket, int(still.Fd()), net.ErrClosed},
+	} {
+		before := rawOptions(tt.fd)
+		for _, c := range []tcpopt.Config{{Enable: true}, full} {
+			if err := tt.socket.SetConfig(c); !errors.Is(err, tt.want) {
+				t.Errorf("%s: SetConfig(%+v) = %v, want %v", tt.name, c, err, tt.want)
+			}
+		}
+		if err := tt.socket.SetKeepAlive(true); !errors.Is(err, tt.want) {
+			t.Errorf("%s: SetKeepAlive = %v, want %v", tt.name, err, tt.want)
+		}
+		if after := rawOptions(tt.fd); after != before {
+			t.Errorf("%s: options are %v, want %v", tt.name, after, before)
+		}
+	}
+}
+
+// rawFD is a RawConn without package net.
+type rawFD int
+
+func (fd rawFD) Control(f func(uintptr)) error  { f(uintptr(fd)); return nil }
+func (fd rawFD) Read(func(uintptr) bool) error  { return syscall.EINVAL }
+func (fd rawFD) Write(func(uintptr) bool) error { return syscall.EINVAL }
+
+// rawOptions reads the five options without tcpopt; one that is refused is -1.
+func rawOptions(fd int) (all [5]int) {
+	for i, o := range [...]struct{ level, name int }{
+		{unix.SOL_SOCKET, unix.SO_KEEPALIVE},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT},
+		{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT},
+	} {
+		n, err := unix.GetsockoptInt(fd, o.level, o.name)
+		if err != nil {
+			n = -1
+		}
+		all[i] = n
+	}
+	return all
+}
+
+// TestRawOptions compares what tcpopt reads with what the kernel has.
+func TestRawOptions(t *testing.T) {
+	client, _ := connect(t, "tcp4", false)
+	if err := fromConn(t, client).SetConfig(full); err != nil {
+		t.Fatal(err)
+	}
+	rc, err := client.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rc.Control(func(fd uintptr) {
+		if got, want := rawOptions(int(fd)), [...]int{1, 33, 11, 4, 44000}; got != want {
+			t.Errorf("the kernel has %v, want %v", got, want)
+		}
+	})
+}
