@@ -278,15 +278,21 @@ func (o *option) unsupported() error {
 	return fmt.Errorf("%s: %w", cmp.Or(o.note, "not on "+runtime.GOOS), errors.ErrUnsupported)
 }
 
-func (o *option) read(fd uintptr) (int64, error) {
+// read returns the value in effect; if blank, 0 is what the socket lacks.
+func (o *option) read(fd uintptr, blank bool) (int64, error) {
 	switch {
 	case o.present():
 		n, err := getsockopt(fd, o)
+		if blank && lacksOption(err) {
+			return 0, nil
+		}
 		return n, o.refused("getsockopt", err)
 	case o.system != "":
 		return readSystem(o.system)
 	case o.fixed != 0:
 		return o.fixed, nil
+	case blank:
+		return 0, nil
 	}
 	return 0, o.unsupported()
 }
@@ -443,10 +449,7 @@ func (v *visit) run(fd uintptr) {
 		if v.op == "set" {
 			v.err = o.write(fd, v.n[i])
 		} else {
-			v.n[i], v.err = o.read(fd)
-			if v.blank && lacksOption(v.err) {
-				v.err = nil
-			}
+			v.n[i], v.err = o.read(fd, v.blank)
 		}
 		if v.err != nil {
 			return

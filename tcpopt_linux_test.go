@@ -13,6 +13,33 @@ import (
 	"github.com/tcpopt/tcpopt"
 )
 
+func multipathSubjects(t *testing.T) []subject {
+	client, server := connectMultipath(t)
+	return []subject{
+		{"multipath", fromConn(t, client), true},
+		{"multipath accepted", fromConn(t, server), true},
+	}
+}
+
+// connectMultipath returns both ends of a connection that speaks multipath TCP.
+// TCPConn.MultipathTCP does not tell under qemu's user mode.
+func connectMultipath(t *testing.T) (client, server *net.TCPConn) {
+	t.Helper()
+	client, server = connect(t, "tcp4", true)
+	for _, c := range []*net.TCPConn{client, server} {
+		rc, err := c.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		rc.Control(func(fd uintptr) {
+			if n, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PROTOCOL); n != unix.IPPROTO_MPTCP || err != nil {
+				t.Fatalf("SO_PROTOCOL is %d, %v, want %d", n, err, unix.IPPROTO_MPTCP)
+			}
+		})
+	}
+	return client, server
+}
+
 // TestMultipathListener is about what package net listens on by default.
 func TestMultipathListener(t *testing.T) {
 	l := listen(t, "tcp4", true)

@@ -1,0 +1,24 @@
+//go:build !windows
+
+package tcpopt_test
+
+import (
+	"net"
+	"syscall"
+	"testing"
+)
+
+// rawUDP returns a UDP socket.
+func rawUDP(t *testing.T) syscall.RawConn {
+	t.Helper()
+	udp, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { udp.Close() })
+	rc, err := udp.(*net.UDPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rc
+}
