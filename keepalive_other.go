@@ -4,6 +4,7 @@ package tcpopt
 
 import (
 	"errors"
+	"syscall"
 	"time"
 )
 
@@ -26,5 +27,8 @@ func getsockopt(uintptr, *option) (int64, error) { return 0, errors.ErrUnsupport
 func setsockopt(uintptr, *option, int64) (string, error) {
 	return "setsockopt", errors.ErrUnsupported
 }
+
+// errInvalid is EINVAL in the numbers of the socket calls.
+var errInvalid error = syscall.EINVAL
 
 func lacksOption(err error) bool { return errors.Is(err, errors.ErrUnsupported) }

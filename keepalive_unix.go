@@ -20,14 +20,17 @@ var (
 func (o *option) present() bool { return o.name != 0 }
 
 func getsockopt(fd uintptr, o *option) (int64, error) {
-	n, err := unix.GetsockoptInt(int(fd), o.level, o.name)
+	n, err := unix.GetsockoptInt(int(fd), o.level, int(o.name))
 	return int64(n), err
 }
 
 // setsockopt also names its system call.
 func setsockopt(fd uintptr, o *option, n int64) (string, error) {
-	return "setsockopt", unix.SetsockoptInt(int(fd), o.level, o.name, int(n))
+	return "setsockopt", unix.SetsockoptInt(int(fd), o.level, int(o.name), int(n))
 }
+
+// errInvalid is EINVAL in the numbers of the socket calls.
+var errInvalid error = unix.EINVAL
 
 // lacksOption reports whether a kernel says so in err. Only some of its ways to
 // say it match errors.ErrUnsupported by themselves.

@@ -63,7 +63,7 @@ func (o *option) try() error {
 }
 
 func getsockopt(fd uintptr, o *option) (int64, error) {
-	n, err := windows.GetsockoptInt(windows.Handle(fd), o.level, o.name)
+	n, err := windows.GetsockoptInt(windows.Handle(fd), o.level, int(o.name))
 	return int64(n), err
 }
 
@@ -72,7 +72,7 @@ func setsockopt(fd uintptr, o *option, n int64) (string, error) {
 	if o == &keepPair {
 		return "wsaioctl", setKeepAliveVals(windows.Handle(fd), uint32(n>>32), uint32(n))
 	}
-	return "setsockopt", windows.SetsockoptInt(windows.Handle(fd), o.level, o.name, int(n))
+	return "setsockopt", windows.SetsockoptInt(windows.Handle(fd), o.level, int(o.name), int(n))
 }
 
 // setKeepAliveVals also switches keepalive on.
@@ -82,6 +82,9 @@ func setKeepAliveVals(fd windows.Handle, idle, interval uint32) error {
 	return windows.WSAIoctl(fd, windows.SIO_KEEPALIVE_VALS,
 		(*byte)(unsafe.Pointer(&vals)), uint32(unsafe.Sizeof(vals)), nil, 0, &returned, nil, 0)
 }
+
+// errInvalid is EINVAL in the numbers of the socket calls.
+var errInvalid error = windows.WSAEINVAL
 
 // lacksOption reports whether Winsock says so in err, in numbers that do not
 // match errors.ErrUnsupported by themselves.

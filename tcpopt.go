@@ -235,7 +235,8 @@ func (e *OptionError) Is(target error) bool {
 // An option is a row: one option as one system has it.
 type option struct {
 	label       string
-	level, name int           // name 0: no such option here
+	level       int
+	name        uint32        // 0: no such option here
 	unit        time.Duration // of the kernel's number; 0: a count or a switch
 	least, most int64         // what may be set, in that unit
 	inherits    bool          // an accepted connection gets its listener's value
@@ -458,11 +459,11 @@ func (v *visit) run(fd uintptr) {
 }
 
 // askTCP returns nil if fd is a TCP socket, by an option that no other kind of
-// socket has. Where another kind has none at that level, FreeBSD and macOS say
-// EINVAL.
+// socket has. Where another kind has none at that level, FreeBSD, macOS and Wine
+// say EINVAL.
 func askTCP(fd uintptr) error {
 	_, err := getsockopt(fd, onlyTCP)
-	if lacksOption(err) || errors.Is(err, syscall.EINVAL) {
+	if lacksOption(err) || errors.Is(err, errInvalid) {
 		return fmt.Errorf("not a TCP socket: %w", errors.ErrUnsupported)
 	}
 	return os.NewSyscallError("getsockopt", err)

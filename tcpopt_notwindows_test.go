@@ -9,9 +9,9 @@ import (
 )
 
 // rawUDP returns a UDP socket.
-func rawUDP(t *testing.T) syscall.RawConn {
+func rawUDP(t *testing.T, network string) syscall.RawConn {
 	t.Helper()
-	udp, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	udp, err := net.ListenPacket(network, map[string]string{"udp4": "127.0.0.1:0", "udp6": "[::1]:0"}[network])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net"
 	"os"
@@ -480,14 +481,20 @@ func TestPair(t *testing.T) {
 	}
 	client, _ := connect(t, "tcp4", false)
 	s := fromConn(t, client)
-	for _, on := range []bool{true, false} {
-		c := tcpopt.Config{Enable: on, Idle: 7200*time.Second + 1, Interval: time.Second}
-		if err := s.SetConfig(c); err != nil {
+	for _, on := range []bool{false, true} {
+		if err := s.SetConfig(tcpopt.Config{Enable: on, Idle: 33 * time.Second, Interval: 11 * time.Second}); err != nil {
 			t.Error(err)
 		}
 		if got, err := s.KeepAlive(); got != on || err != nil {
 			t.Errorf("KeepAlive() = %v, %v, want %v", got, err, on)
 		}
+	}
+	if os.Getenv("TCPOPT_HOLD") != "" { // Somebody wants to look at it from below.
+		fmt.Println("holding port", client.LocalAddr().(*net.TCPAddr).Port)
+		io.Copy(io.Discard, os.Stdin)
+	}
+	if err := s.SetConfig(tcpopt.Config{}); err != nil {
+		t.Error(err)
 	}
 	err := s.SetConfig(tcpopt.Config{Enable: true, Idle: time.Minute, Interval: math.MaxInt64})
 	wantError(t, "SetConfig", err, tcpopt.KeepPairRow.Label(), syscall.EINVAL)
@@ -565,7 +572,7 @@ type noControl struct{ syscall.RawConn }
 
 func TestNotTCP(t *testing.T) {
 	needSockets(t)
-	raw := map[string]syscall.RawConn{"udp": rawUDP(t)}
+	raw := map[string]syscall.RawConn{"udp4": rawUDP(t, "udp4"), "udp6": rawUDP(t, "udp6")}
 	if c := unixConn(t); c != nil {
 		if s, err := tcpopt.FromConn(c); !errors.Is(err, errors.ErrUnsupported) || s != (tcpopt.Socket{}) {
 			t.Errorf("FromConn(%T) = %v, %v, want none and errors.ErrUnsupported", c, s, err)

@@ -9,9 +9,10 @@ import (
 
 // rawUDP returns a UDP socket that package net has no part in, since Wine lacks
 // what net asks of one.
-func rawUDP(t *testing.T) syscall.RawConn {
+func rawUDP(t *testing.T, network string) syscall.RawConn {
 	t.Helper()
-	fd, err := windows.Socket(windows.AF_INET, windows.SOCK_DGRAM, 0)
+	family := map[string]int{"udp4": windows.AF_INET, "udp6": windows.AF_INET6}[network]
+	fd, err := windows.Socket(family, windows.SOCK_DGRAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
