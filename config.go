@@ -1,16 +1,23 @@
 package tcpopt
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+)
 
 // A Config is everything that decides when the system gives up a silent peer.
 type Config struct {
 	// Enable is SO_KEEPALIVE.
 	Enable bool
 
-	// Idle, Interval, Count and UserTimeout are what the methods of Socket with
-	// these names get and set. A zero field is "cannot be read here" when it was
-	// read and "leave alone" when it is applied; a UserTimeout that was read as
-	// zero may also be the system's own limit.
+	// Idle, Interval and Count are TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT, and
+	// UserTimeout is TCP_USER_TIMEOUT or its kin; see the getters and setters of
+	// Socket. A zero field is "cannot be read here" when it was read and "leave
+	// alone" when it is applied. A UserTimeout that was read as zero may also be
+	// the system's own limit, and on Linux a sysctl of zero reads as zero too.
 	Idle        time.Duration
 	Interval    time.Duration
 	Count       int
@@ -57,7 +64,8 @@ func (s Socket) Config() (Config, error) {
 // Setting an idle time again on a connection that has been silent for longer
 // sends a probe on Linux, see [Socket.SetKeepAliveIdle]. Windows before version
 // 1709 sets Idle and Interval together through SIO_KEEPALIVE_VALS, to the
-// millisecond; one without the other is unsupported there.
+// millisecond, which has keepalive on until SO_KEEPALIVE is set last; one that it
+// lacks as an option of its own is unsupported without the other.
 func (s Socket) SetConfig(c Config) error {
 	v := c.visit()
 	return s.do(&v)
@@ -76,8 +84,8 @@ func (c Config) Validate() error {
 
 // Supported returns c without the fields that this system lacks. It drops and
 // never clamps: a value out of range stays, for Validate and SetConfig to
-// refuse. It knows the system, not your socket: a multipath TCP socket of Linux
-// has no user timeout all the same.
+// refuse. It knows the system, not your socket and not the kernel's version: a
+// multipath TCP socket of Linux and FreeBSD 13 have no user timeout all the same.
 func (c Config) Supported() Config {
 	paired := c.paired()
 	c.Enable = c.Enable && keepAlive.present()
@@ -94,6 +102,46 @@ func (c Config) Supported() Config {
 		c.UserTimeout = 0
 	}
 	return c
+}
+
+// DialControl is a Control function that applies c before connect:
+//
+//	net.Dialer{KeepAlive: -1, Control: c.DialControl}
+//
+// Without the negative KeepAlive package net sets its own keepalive after connect
+// and overwrites c. On Linux the user timeout also bounds connect, to at least
+// 1 s. A dialer that asks for multipath TCP falls back to plain TCP by itself if
+// DialControl fails, and calls it again: with a user timeout it always dials
+// plain TCP. The error matches [errors.ErrUnsupported] if network is not TCP. On
+// plan9 net calls no Control function, and c is not applied.
+func (c Config) DialControl(network, address string, rc syscall.RawConn) error {
+	return c.control(network, rc, stream)
+}
+
+// ListenControl is a Control function that applies c to a listener, whose
+// accepted connections inherit it:
+//
+//	net.ListenConfig{KeepAlive: -1, Control: c.ListenControl}
+//
+// Without the negative KeepAlive package net sets its own keepalive on each
+// accepted connection. Where connections do not inherit (see the table of the
+// package documentation) the error matches [errors.ErrUnsupported], as it does if
+// network is not TCP; set the options of each connection after Accept there.
+//
+// On Linux listeners of package net speak multipath TCP by default, which has no
+// user timeout. If c has one, net drops the error, opens plain TCP instead and
+// calls ListenControl again: the listener speaks plain TCP, and nothing tells. On
+// plan9, js and wasip1 net calls no Control function of a listener, and c is not
+// applied.
+func (c Config) ListenControl(network, address string, rc syscall.RawConn) error {
+	return c.control(network, rc, listener)
+}
+
+func (c Config) control(network string, rc syscall.RawConn, k kind) error {
+	if !strings.HasPrefix(network, "tcp") {
+		return fmt.Errorf("tcpopt: network %q is not TCP: %w", network, errors.ErrUnsupported)
+	}
+	return Socket{raw: rc, kind: k}.SetConfig(c)
 }
 
 // paired reports whether idle and interval must be, and can be, set together.

@@ -51,6 +51,9 @@ func Defaults() (Config, error) {
 			c.Count, err = int(n), nil
 		}
 	}
+	if err != nil {
+		err = fmt.Errorf("tcpopt: defaults: %w", err)
+	}
 	return c, err
 }
 
@@ -113,11 +116,13 @@ func fresh(f func(Socket) error) error {
 		return done // Package net closes the socket.
 	}}
 	lc.SetMultipathTCP(false)
-	var err error
-	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
-		if _, err = lc.Listen(context.Background(), "tcp", address); errors.Is(err, done) {
-			return ferr
-		}
+	_, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if !errors.Is(err, done) {
+		_, err6 := lc.Listen(context.Background(), "tcp", "[::1]:0")
+		err = errors.Join(err, err6)
 	}
-	return err
+	if !errors.Is(err, done) {
+		return err
+	}
+	return ferr
 }

@@ -10,26 +10,39 @@
 // companion for a connection with unacknowledged data, where Linux does not
 // probe.
 //
+//	c, err := tcpopt.Within(30 * time.Second)
+//	if err != nil {
+//		return err
+//	}
 //	s, err := tcpopt.FromConn(conn)
 //	if err != nil {
 //		return err
 //	}
-//	err = s.SetConfig(tcpopt.Config{
-//		Enable:   true,
-//		Idle:     30 * time.Second,
-//		Interval: 5 * time.Second,
-//		Count:    4,
-//	})
-//	if err != nil {
+//	if err := s.SetConfig(c); err != nil {
 //		return err
 //	}
 //	inEffect, err := s.Config()
+//	idle, busy := inEffect.DetectionTime()
 //
 // A [Socket] comes from a connection ([FromConn], also through TLS), from a
 // listener ([FromListener]) or, before connect or bind, from a Control function
 // ([FromRawConn]). It has a getter and a setter for each option, and
-// [Socket.Config] and [Socket.SetConfig] for all of them at once. [Defaults]
-// tells what a new socket gets, and [SystemSettings] where that is set.
+// [Socket.Config] and [Socket.SetConfig] for all of them at once.
+// [Config.DialControl] and [Config.ListenControl] set them from the start.
+// [Defaults] tells what a new socket gets, and [SystemSettings] where that is
+// set.
+//
+// # When a dead peer is noticed
+//
+// [Config.DetectionTime] computes it, [Within] asks for it. A pending or later
+// Read or Write then fails with an error for which [IsDeadPeer] is true. Tests
+// cut real cables to compare both with the kernel, on Linux; package tcpopttest
+// lets your own tests do the like on loopback, where a peer always answers.
+//
+// Keepalive finds that the path or the peer's kernel is gone. It cannot find that
+// the peer's program hangs, since the kernel answers for it: that takes a
+// heartbeat of the protocol's own. [Socket.Progress] gives the kernel's counters,
+// which tell a slow peer from a dead one.
 //
 // # Rules
 //
@@ -49,9 +62,9 @@
 //
 // # Systems
 //
-// What each system takes, and whether an accepted connection inherits the
-// options of its listener. A "read only" option has a value that can be read on a
-// socket and set for the whole system only.
+// What each system takes, and whether an accepted connection is known to inherit
+// the options of its listener. A "read only" option has a value that can be read
+// on a socket and set for the whole system only.
 //
 //	OS                |idle             |interval         |count           |user timeout      |inherits
 //	linux, android    |1 to 32767 s     |1 to 32767 s     |1 to 127        |0 to 2147483647 ms|yes
@@ -71,17 +84,19 @@
 // answer as versions before 1709 and as Windows 10. The other systems are
 // compiled only; their rows come from kernel sources and manuals.
 //
-// Linux: a socket may be set to less than the system-wide setting allows. On a
-// multipath TCP socket, which a listener of package net is by default, there is
-// no user timeout; the keepalive options of such a socket want Linux 6.10.
+// Linux: a socket takes at most 32767 s; the system-wide setting may be more. On
+// a multipath TCP socket, which a listener of package net is by default, there is
+// no user timeout; the keepalive options of such a socket want Linux 6.10. gVisor,
+// which is Linux to a program, does not let connections inherit keepalive.
 //
-// Windows: idle and interval are options since Windows 10 version 1709, count
-// since 1703. Before, [Socket.SetConfig] sets idle and interval together through
-// SIO_KEEPALIVE_VALS and nothing can read them. The range is this package's;
-// none is documented.
+// Windows: idle and interval are documented since Windows 10 version 1709, count
+// since 1703; each is tried. Where one is missing, [Socket.SetConfig] sets idle
+// and interval together through SIO_KEEPALIVE_VALS, which cannot be read back. The
+// range of idle and interval is this package's; none is documented.
 //
 // macOS and iOS: SO_KEEPALIVE on a listening socket ends the listener, so it is
-// refused there.
+// refused on what is known to listen. FreeBSD, DragonFly: the system may probe
+// where keepalive is off, see [Socket.KeepAlive].
 //
 // FreeBSD: the user timeout, TCP_MAXUNACKTIME, is there since FreeBSD 14.
 // DragonFly: before 5.8 its options took milliseconds; this package speaks

@@ -32,8 +32,8 @@ func Example() {
 	want := tcpopt.Config{
 		Enable:   true,
 		Idle:     30 * time.Second,
-		Interval: 5 * time.Second,
-		Count:    4,
+		Interval: 10 * time.Second,
+		Count:    2,
 	}
 	err = s.SetConfig(want)
 	if errors.Is(err, errors.ErrUnsupported) {

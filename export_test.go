@@ -2,6 +2,7 @@ package tcpopt
 
 import (
 	"fmt"
+	"syscall"
 	"time"
 )
 
@@ -15,6 +16,7 @@ var (
 	KeepCountRow    = Row{&keepCount}
 	UserTimeoutRow  = Row{&userTimeout}
 	KeepPairRow     = Row{&keepPair}
+	TCPInfoRow      = Row{&tcpInfo}
 
 	// AbsentRow is an option of a system that has a system-wide value alone.
 	AbsentRow = Row{&option{label: "TCP_ABSENT", unit: time.Second}}
@@ -26,6 +28,7 @@ func (r Row) Label() string       { return r.o.label }
 func (r Row) Settable() bool      { return r.o.present() }
 func (r Row) Readable() bool      { return r.o.present() || r.o.system != "" || r.o.fixed != 0 }
 func (r Row) Inherits() bool      { return r.o.inherits }
+func (r Row) EndsBusy() bool      { return r.o.endsBusy }
 func (r Row) Unit() time.Duration { return r.o.unit }
 func (r Row) Least() int64        { return r.o.least }
 func (r Row) Most() int64         { return r.o.most }
@@ -45,4 +48,57 @@ func (r Row) Text() string {
 	}
 	unit := map[time.Duration]string{0: "", time.Millisecond: " ms", time.Second: " s", time.Second / 2: " s/2"}[r.o.unit]
 	return fmt.Sprintf("%d to %d%s", r.o.least, r.o.most, unit)
+}
+
+var DeadPeer = deadPeer
+
+// WriteOrder returns the options that SetConfig would write on a system where an
+// idle time has no effect while keepalive is off, or has.
+func WriteOrder(c Config, needsOn bool) (labels []string) {
+	defer func(was bool) { keepIdle.needsOn = was }(keepIdle.needsOn)
+	keepIdle.needsOn = needsOn
+	v := c.visit()
+	for _, o := range v.rows[:v.len] {
+		labels = append(labels, o.label)
+	}
+	return labels
+}
+
+// AsListener is s as FromListener returns it.
+func AsListener(s Socket) Socket {
+	s.conn, s.raw, s.kind = nil, mustRaw(s), listener
+	return s
+}
+
+func mustRaw(s Socket) syscall.RawConn {
+	if s.conn == nil {
+		return s.raw
+	}
+	rc, err := s.conn.SyscallConn()
+	if err != nil {
+		panic(err)
+	}
+	return rc
+}
+
+// SetTwo writes two rows in one visit.
+func SetTwo(s Socket, first, second Row) error {
+	v := visit{op: "set"}
+	v.addDuration(first.o, time.Minute)
+	v.addDuration(second.o, time.Minute)
+	return s.do(&v)
+}
+
+// Uninherited is idle as on a system whose listeners do not pass it on.
+func Uninherited() Row {
+	o := keepIdle
+	o.inherits = false
+	return Row{&o}
+}
+
+// Misnumbered is interval with a number that the kernel refuses.
+func Misnumbered() Row {
+	o := keepInterval
+	o.label, o.name = "TCP_MISNUMBERED", 0x7fff
+	return Row{&o}
 }

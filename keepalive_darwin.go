@@ -12,7 +12,7 @@ import (
 // It does not let an accepted connection inherit the idle time, and on a
 // listening socket SO_KEEPALIVE ends the listener.
 var (
-	keepIdle     = option{label: "TCP_KEEPALIVE", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPALIVE, unit: time.Second, least: 1, most: math.MaxUint32 / 1000, needsOn: true}
+	keepIdle     = option{label: "TCP_KEEPALIVE", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPALIVE, unit: time.Second, least: 1, most: math.MaxUint32 / 1000, needsOn: true, endsBusy: true}
 	keepInterval = option{label: "TCP_KEEPINTVL", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPINTVL, unit: time.Second, least: 1, most: math.MaxUint32 / 1000}
 	keepCount    = option{label: "TCP_KEEPCNT", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPCNT, least: 1, most: math.MaxInt32}
 )

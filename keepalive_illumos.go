@@ -11,7 +11,7 @@ import (
 // (older gates want 10 s at least), tcp_rto_max for the interval. The kernel
 // multiplies count and interval in 32 bits; our greatest count cannot wrap.
 var (
-	keepIdle     = option{label: "TCP_KEEPIDLE", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPIDLE, unit: time.Second, least: 1, most: 864000}
+	keepIdle     = option{label: "TCP_KEEPIDLE", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPIDLE, unit: time.Second, least: 1, most: 864000, endsBusy: true}
 	keepInterval = option{label: "TCP_KEEPINTVL", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPINTVL, unit: time.Second, least: 1, most: 60}
 	keepCount    = option{label: "TCP_KEEPCNT", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPCNT, least: 1, most: math.MaxUint32 / 60000}
 )

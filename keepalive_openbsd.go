@@ -5,7 +5,7 @@ import "time"
 // A socket has SO_KEEPALIVE alone. The sysctls are in seconds since OpenBSD 7.3,
 // and the count is TCPTV_KEEPCNT of sys/netinet/tcp_timer.h.
 var (
-	keepIdle     = option{label: "TCP_KEEPIDLE", unit: time.Second, system: "net.inet.tcp.keepidle"}
+	keepIdle     = option{label: "TCP_KEEPIDLE", unit: time.Second, system: "net.inet.tcp.keepidle", endsBusy: true}
 	keepInterval = option{label: "TCP_KEEPINTVL", unit: time.Second, system: "net.inet.tcp.keepintvl"}
 	keepCount    = option{label: "TCP_KEEPCNT", fixed: 8}
 )

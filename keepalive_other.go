@@ -4,7 +4,6 @@ package tcpopt
 
 import (
 	"errors"
-	"syscall"
 	"time"
 )
 
@@ -28,7 +27,6 @@ func setsockopt(uintptr, *option, int64) (string, error) {
 	return "setsockopt", errors.ErrUnsupported
 }
 
-// errInvalid is EINVAL in the numbers of the socket calls.
-var errInvalid error = syscall.EINVAL
+var notTCP []error
 
 func lacksOption(err error) bool { return errors.Is(err, errors.ErrUnsupported) }

@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	// The BSDs, illumos and Solaris answer 8, their bit, where it is on.
+	// macOS, FreeBSD, OpenBSD and illumos answer 8, their bit, where it is on.
 	keepAlive = option{label: "SO_KEEPALIVE", level: unix.SOL_SOCKET, name: unix.SO_KEEPALIVE, most: 1, inherits: keepIdle.inherits}
 
 	noDelay = option{label: "TCP_NODELAY", level: unix.IPPROTO_TCP, name: unix.TCP_NODELAY}
@@ -29,8 +29,9 @@ func setsockopt(fd uintptr, o *option, n int64) (string, error) {
 	return "setsockopt", unix.SetsockoptInt(int(fd), o.level, int(o.name), int(n))
 }
 
-// errInvalid is EINVAL in the numbers of the socket calls.
-var errInvalid error = unix.EINVAL
+// notTCP is what else a system says of a descriptor that has no options at that
+// level; EINVAL is of FreeBSD, macOS and Wine.
+var notTCP = []error{unix.EINVAL, unix.ENOTSOCK}
 
 // lacksOption reports whether a kernel says so in err. Only some of its ways to
 // say it match errors.ErrUnsupported by themselves.

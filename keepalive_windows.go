@@ -26,7 +26,7 @@ var (
 
 var onlyTCP = &noDelay
 
-const together = "before Windows 10 version 1709 only SetConfig can set it, idle and interval together"
+const together = "not an option before Windows 10 version 1709, where SetConfig sets idle and interval together"
 
 // tried remembers by option name which TCP options this Windows has. They came
 // in different versions, so each is tried on its own.
@@ -83,8 +83,9 @@ func setKeepAliveVals(fd windows.Handle, idle, interval uint32) error {
 		(*byte)(unsafe.Pointer(&vals)), uint32(unsafe.Sizeof(vals)), nil, 0, &returned, nil, 0)
 }
 
-// errInvalid is EINVAL in the numbers of the socket calls.
-var errInvalid error = windows.WSAEINVAL
+// notTCP is what else a system says of a descriptor that has no options at that
+// level; EINVAL is of FreeBSD, macOS and Wine.
+var notTCP = []error{windows.WSAEINVAL, windows.WSAENOTSOCK}
 
 // lacksOption reports whether Winsock says so in err, in numbers that do not
 // match errors.ErrUnsupported by themselves.

@@ -5,11 +5,9 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 	"unsafe"
@@ -17,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/netlab"
 )
 
 func TestParseSetting(t *testing.T) {
@@ -63,98 +62,118 @@ func FuzzParseSetting(f *testing.F) {
 	})
 }
 
-// inNamespace runs the calling test again in a network namespace of its own, and
-// returns true there. script is run there first.
-func inNamespace(t *testing.T, script string) bool {
+// inHost calls f in a host whose defaults are 600 s, 10 s and 5, on a thread that
+// ends with f.
+func inHost(t *testing.T, f func()) {
 	t.Helper()
-	if os.Getenv("TCPOPT_NAMESPACE") == t.Name() {
-		if out, err := exec.Command("/bin/sh", "-ec", script).CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", script, err, out)
+	host, err := netlab.NewHost()
+	need(t, err)
+	t.Cleanup(host.Close)
+	need(t, host.Do(func() error {
+		for name, value := range map[string]string{"time": "600", "intvl": "10", "probes": "5"} {
+			if err := os.WriteFile("/proc/sys/net/ipv4/tcp_keepalive_"+name, []byte(value), 0); err != nil {
+				return err
+			}
 		}
-		return true
-	}
-	// An exec of /proc/self/exe fails under qemu's user mode, one of the path does not.
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe, "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), "TCPOPT_NAMESPACE="+t.Name())
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNET | unix.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
-	}
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		t.Skipf("no user and network namespaces here: %v", err)
-	}
-	if _, reason, ok := strings.Cut(string(out), "--- SKIP: "+t.Name()); ok {
-		t.Skip(strings.TrimSpace(reason))
-	}
-	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Errorf("in a namespace: %v\n%s", err, out)
-	}
-	return false
+		f()
+		return nil
+	}))
 }
 
-const sysctls = `cd /proc/sys/net/ipv4
-echo 600 >tcp_keepalive_time; echo 10 >tcp_keepalive_intvl; echo 5 >tcp_keepalive_probes
-`
+func wantDefaults(t *testing.T) {
+	t.Helper()
+	want := tcpopt.Config{Idle: 600 * time.Second, Interval: 10 * time.Second, Count: 5}
+	if got, err := tcpopt.Defaults(); got != want || err != nil {
+		t.Errorf("Defaults() = %+v, %v, want %+v", got, err, want)
+	}
+}
+
+func wantSettings(t *testing.T, values ...int64) {
+	t.Helper()
+	want := []tcpopt.Setting{
+		{Name: "net.ipv4.tcp_keepalive_time", Value: values[0], Unit: time.Second},
+		{Name: "net.ipv4.tcp_keepalive_intvl", Value: values[1], Unit: time.Second},
+		{Name: "net.ipv4.tcp_keepalive_probes", Value: values[2]},
+	}
+	if got, err := tcpopt.SystemSettings(); !slices.Equal(got, want) || err != nil {
+		t.Errorf("SystemSettings() = %+v, %v, want %+v", got, err, want)
+	}
+}
 
 func TestDefaultsInNamespace(t *testing.T) {
-	if !inNamespace(t, sysctls) {
-		return
-	}
-	wantDefaults(t)
-	settings, err := tcpopt.SystemSettings()
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []tcpopt.Setting{
-		{Name: "net.ipv4.tcp_keepalive_time", Value: 600, Unit: time.Second},
-		{Name: "net.ipv4.tcp_keepalive_intvl", Value: 10, Unit: time.Second},
-		{Name: "net.ipv4.tcp_keepalive_probes", Value: 5},
-	}
-	if len(settings) != len(want) {
-		t.Fatalf("SystemSettings() = %+v, want %+v", settings, want)
-	}
-	for i := range want {
-		if settings[i] != want[i] {
-			t.Errorf("SystemSettings()[%d] = %+v, want %+v", i, settings[i], want[i])
+	inHost(t, func() {
+		wantDefaults(t)
+		wantSettings(t, 600, 10, 5)
+		// A row of a system whose sockets cannot be asked.
+		client, _ := connect(t, "tcp4", false)
+		if got, err := tcpopt.SystemRow.Get(fromConn(t, client)); got != 600*time.Second || err != nil {
+			t.Errorf("get of a system-wide value = %v, %v, want 10m", got, err)
 		}
-	}
+		wantError(t, "set of a system-wide value", tcpopt.SystemRow.Set(fromConn(t, client), time.Second), tcpopt.SystemRow.Label(), errors.ErrUnsupported)
+	})
 }
 
 func TestDefaultsWithoutProc(t *testing.T) {
-	if !inNamespace(t, sysctls+"mount -t tmpfs none /proc") {
+	inHost(t, func() {
+		hideProc(t)
+		wantDefaults(t)
+		settings, err := tcpopt.SystemSettings()
+		if err != nil || len(settings) != 3 {
+			t.Errorf("SystemSettings() = %+v, %v, want three", settings, err)
+		}
+		for _, s := range settings {
+			if !errors.Is(s.Err, fs.ErrNotExist) || s.Value != 0 {
+				t.Errorf("%+v, want fs.ErrNotExist", s)
+			}
+		}
+	})
+}
+
+// TestDefaultsWrongProc has a /proc like that of gVisor: it is not what sockets
+// get.
+func TestDefaultsWrongProc(t *testing.T) {
+	inHost(t, func() {
+		hideProc(t)
+		if err := os.MkdirAll("/proc/sys/net/ipv4", 0o777); err != nil {
+			t.Error(err)
+		}
+		for name, value := range map[string]string{"time": "7200", "intvl": "0", "probes": "0"} {
+			if err := os.WriteFile("/proc/sys/net/ipv4/tcp_keepalive_"+name, []byte(value), 0o666); err != nil {
+				t.Error(err)
+			}
+		}
+		wantDefaults(t)
+		wantSettings(t, 7200, 0, 0)
+	})
+}
+
+// hideProc puts an empty file system over /proc, for the calling thread alone.
+func hideProc(t *testing.T) {
+	t.Helper()
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		t.Error(err)
 		return
 	}
-	wantDefaults(t)
-	settings, err := tcpopt.SystemSettings()
-	if err != nil || len(settings) != 3 {
-		t.Fatalf("SystemSettings() = %+v, %v, want three", settings, err)
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		t.Error(err)
+		return
 	}
-	for _, s := range settings {
-		if !errors.Is(s.Err, fs.ErrNotExist) || s.Value != 0 {
-			t.Errorf("%+v, want fs.ErrNotExist", s)
-		}
+	if err := unix.Mount("none", "/proc", "tmpfs", 0, ""); err != nil {
+		t.Error(err)
 	}
 }
 
 // TestDefaultsWithoutSocket is in a sandbox that refuses to make a socket.
 func TestDefaultsWithoutSocket(t *testing.T) {
-	if !inNamespace(t, sysctls) {
-		return
-	}
-	runtime.LockOSThread() // For good: the filter dies with the thread.
-	refuseSockets(t)
-	wantDefaults(t)
+	inHost(t, func() {
+		if refuseSockets(t) {
+			wantDefaults(t)
+		}
+	})
 }
 
 // refuseSockets makes socket(2) fail with EPERM in the calling thread.
-func refuseSockets(t *testing.T) {
+func refuseSockets(t *testing.T) bool {
 	t.Helper()
 	socket := uint32(unix.SYS_SOCKET)
 	if runtime.GOARCH == "386" || runtime.GOARCH == "s390x" {
@@ -168,20 +187,16 @@ func refuseSockets(t *testing.T) {
 	}
 	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return false
 	}
 	if err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&prog)), 0, 0); err != nil {
-		t.Skipf("no seccomp filters here: %v", err)
+		t.Errorf("no seccomp filter: %v", err)
+		return false
 	}
 	if _, err := net.Listen("tcp", "127.0.0.1:0"); !errors.Is(err, unix.EPERM) {
-		t.Fatalf("net.Listen behind the filter: %v, want EPERM", err)
+		t.Errorf("net.Listen behind the filter: %v, want EPERM", err)
+		return false
 	}
-}
-
-func wantDefaults(t *testing.T) {
-	t.Helper()
-	want := tcpopt.Config{Idle: 600 * time.Second, Interval: 10 * time.Second, Count: 5}
-	if got, err := tcpopt.Defaults(); got != want || err != nil {
-		t.Errorf("Defaults() = %+v, %v, want %+v", got, err, want)
-	}
+	return true
 }

@@ -1,11 +1,9 @@
 package tcpopt_test
 
 import (
-	"bytes"
 	"fmt"
+	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -55,7 +53,7 @@ func TestSystemCalls(t *testing.T) {
 	}
 	if child {
 		for _, step := range steps {
-			for name, s := range map[string]tcpopt.Socket{"plain": fromConn(t, plain), "multipath": fromConn(t, multipath), "raw": tcpopt.FromRawConn(raw)} {
+			for name, s := range map[string]tcpopt.Socket{"plain": fromConn(t, plain), "multipath": fromConn(t, multipath), "raw": tcpopt.FromRawConn(raw), "embedded": fromConn(t, struct{ *net.TCPConn }{plain})} {
 				mark(name, step.name, "begin")
 				step.call(s)
 				mark(name, step.name, "end")
@@ -64,32 +62,10 @@ func TestSystemCalls(t *testing.T) {
 		return
 	}
 
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		t.Skip("no strace(1)")
-	}
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	trace := filepath.Join(t.TempDir(), "trace")
-	cmd := exec.Command(strace, "-f", "-o", trace, "-e", "trace=setsockopt,getsockopt,chdir", exe, "-test.run=^TestSystemCalls$")
-	cmd.Env = append(os.Environ(), "TCPOPT_STRACE=1")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		for _, reason := range []string{"ptrace(", "PTRACE_", "Exec format error"} {
-			if strings.Contains(string(out), reason) {
-				t.Skipf("strace(1) cannot trace here: %s", bytes.TrimSpace(out))
-			}
-		}
-		t.Fatalf("%v\n%s", err, out)
-	}
-	out, err := os.ReadFile(trace)
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := strace(t, "setsockopt,getsockopt,chdir")
 	for _, step := range steps {
-		for _, name := range []string{"plain", "multipath", "raw"} {
-			_, calls, ok := strings.Cut(string(out), marker(name, step.name, "begin"))
+		for _, name := range []string{"plain", "multipath", "raw", "embedded"} {
+			_, calls, ok := strings.Cut(out, marker(name, step.name, "begin"))
 			calls, _, end := strings.Cut(calls, marker(name, step.name, "end"))
 			if !ok || !end {
 				t.Fatalf("%s, %s: no marks in the trace", name, step.name)

@@ -7,17 +7,18 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 )
 
 // A Socket reads and sets the options of one TCP socket.
 //
-// It is a small value that owns nothing: copy it, compare it, drop it. It does
-// not keep a descriptor, so it needs no Close, and once the connection is
-// closed its methods fail with an error that matches [net.ErrClosed]. A Socket
-// may be used by several goroutines at once. The zero Socket has no connection
-// and answers [syscall.EINVAL].
+// It is a small value that owns nothing: copy it, drop it. It does not keep a
+// descriptor, so it needs no Close, and once the connection is closed its methods
+// fail with an error that matches [net.ErrClosed]. Two Sockets of the same
+// [*net.TCPConn] are equal. A Socket may be used by several goroutines at once.
+// The zero Socket has no connection and answers [syscall.EINVAL].
 type Socket struct {
 	conn *net.TCPConn    // set apart from raw: only the concrete type is reached without allocating
 	raw  syscall.RawConn // any other
@@ -33,7 +34,7 @@ const (
 	listener             // TCP, accepting connections
 )
 
-// maxUnwrap bounds the NetConn chain, which may be a ring.
+// maxUnwrap is how many wrappers FromConn looks through; they may be a ring.
 const maxUnwrap = 16
 
 // FromConn returns the Socket of c.
@@ -47,13 +48,13 @@ const maxUnwrap = 16
 // FromConn changes nothing on c.
 func FromConn(c net.Conn) (Socket, error) {
 	inner := c
-	for range maxUnwrap {
+	for range maxUnwrap + 1 {
 		switch t := inner.(type) {
 		case nil:
 			return Socket{}, fmt.Errorf("tcpopt: %T holds no connection: %w", c, syscall.EINVAL)
 		case *net.TCPConn:
 			if t == nil {
-				return Socket{}, fmt.Errorf("tcpopt: nil %T: %w", c, syscall.EINVAL)
+				return Socket{}, fmt.Errorf("tcpopt: nil %T: %w", t, syscall.EINVAL)
 			}
 			return Socket{conn: t}, nil
 		case interface{ NetConn() net.Conn }:
@@ -70,11 +71,11 @@ func FromConn(c net.Conn) (Socket, error) {
 // FromListener returns the Socket of l, a [*net.TCPListener] or another
 // listener that implements [syscall.Conn]. Options set on it are those of
 // every connection it accepts, at no cost per connection, on the systems where
-// accepted connections inherit: Linux, FreeBSD, DragonFly and Windows. On the
-// others every setter of a listener's Socket fails with an error that matches
-// [errors.ErrUnsupported]: an accepted connection would not have the value, and
-// on macOS keepalive on a listening socket ends the listener. There, set the
-// options of each connection after Accept.
+// accepted connections are known to inherit: Linux, FreeBSD, DragonFly and
+// Windows. On the others every setter of a listener's Socket fails with an error
+// that matches [errors.ErrUnsupported]. On macOS connections do not inherit the
+// idle time, and keepalive on a listening socket ends the listener. There, set
+// the options of each connection after Accept.
 //
 // Call FromListener before [crypto/tls.NewListener], whose result hides the
 // socket. On Linux a listener of package net speaks multipath TCP unless
@@ -98,12 +99,16 @@ func FromListener(l net.Listener) (Socket, error) {
 //
 // Package net sets its own keepalive after Control, on every connection that
 // it dials or accepts, unless the KeepAlive field of the [net.Dialer] or
-// [net.ListenConfig] is negative.
+// [net.ListenConfig] is negative and its KeepAliveConfig is not enabled.
+//
+// It cannot be seen that rc will listen: on macOS, where keepalive ends a
+// listening socket, use [Config.ListenControl] or [FromListener], which refuse.
 func FromRawConn(rc syscall.RawConn) Socket { return Socket{raw: rc} }
 
 // KeepAlive reports whether the system probes the peer of a silent connection:
-// SO_KEEPALIVE, RFC 9293 section 3.8.4. FreeBSD and DragonFly also probe where
-// it is off while the sysctl net.inet.tcp.always_keepalive is 1.
+// SO_KEEPALIVE, RFC 9293 section 3.8.4. While the sysctl
+// net.inet.tcp.always_keepalive is not 0, the system probes where it is off as
+// well: FreeBSD and DragonFly, where it is 1 by default, macOS and OpenBSD.
 func (s Socket) KeepAlive() (bool, error) {
 	n, err := s.get(&keepAlive)
 	return n != 0, err
@@ -122,8 +127,9 @@ func (s Socket) SetKeepAlive(on bool) error {
 // probe: TCP_KEEPIDLE, on macOS and iOS TCP_KEEPALIVE. On a socket where it was
 // never set it is the system's default, which on Linux may be a value that
 // [Socket.SetKeepAliveIdle] refuses. On OpenBSD, which has no such option, it is
-// the system-wide value, in effect on every socket. Before Windows 10 version
-// 1709 it cannot be read: the error matches [errors.ErrUnsupported].
+// the system-wide value, in effect on every socket. Windows documents it since
+// Windows 10 version 1709; where it is missing, the error matches
+// [errors.ErrUnsupported].
 func (s Socket) KeepAliveIdle() (time.Duration, error) {
 	return s.getDuration(&keepIdle)
 }
@@ -140,9 +146,9 @@ func (s Socket) KeepAliveIdle() (time.Duration, error) {
 // another, so that repeating the call on a dead connection ends it early. On
 // macOS the value takes effect only when keepalive is on already.
 //
-// The error matches [errors.ErrUnsupported] on OpenBSD, plan9, js and wasip1.
-// Windows before version 1709 sets idle and interval together: see
-// [Socket.SetConfig].
+// The error matches [errors.ErrUnsupported] on OpenBSD, plan9, js and wasip1,
+// and on a Windows before version 1709 that lacks the option; idle and interval
+// can be set together there, see [Socket.SetConfig].
 func (s Socket) SetKeepAliveIdle(d time.Duration) error {
 	return s.setDuration(&keepIdle, d)
 }
@@ -159,7 +165,7 @@ func (s Socket) KeepAliveInterval() (time.Duration, error) {
 // SetKeepAliveInterval sets the time between two probes. d is rounded up to
 // whole seconds; zero, negative and out of range are refused as by
 // [Socket.SetKeepAliveIdle], and it is unsupported where that is. illumos takes
-// at most 60 s. On Linux a probe that is already due keeps its time.
+// at most 60 s. On Linux a probe that is already scheduled keeps its time.
 func (s Socket) SetKeepAliveInterval(d time.Duration) error {
 	return s.setDuration(&keepInterval, d)
 }
@@ -189,7 +195,8 @@ func (s Socket) SetKeepAliveCount(n int) error {
 // connection is given up; zero is the system's own limit. It is
 // TCP_USER_TIMEOUT on Linux (RFC 5482), TCP_RXT_CONNDROPTIME on macOS and iOS,
 // TCP_MAXUNACKTIME on FreeBSD 14 and later, and TCP_ABORT_THRESHOLD on illumos
-// and Solaris, where a socket that was never set answers the system's default.
+// and Solaris. On these three a socket that was never set answers the system's
+// default.
 // On other systems, and on a multipath TCP socket of Linux, the error matches
 // [errors.ErrUnsupported].
 func (s Socket) UserTimeout() (time.Duration, error) {
@@ -198,8 +205,8 @@ func (s Socket) UserTimeout() (time.Duration, error) {
 
 // SetUserTimeout sets how long sent data may stay unacknowledged. d is rounded
 // up to milliseconds on Linux, illumos and Solaris and to seconds on macOS, iOS
-// and FreeBSD. Zero gives the decision back to the system, except on illumos
-// and Solaris, which have no such value and refuse it. Negative and out of range
+// and FreeBSD. Zero gives the decision back to the system; on illumos it would
+// mean "never", so it is refused there and on Solaris. Negative and out of range
 // are refused as by [Socket.SetKeepAliveIdle]; unsupported where
 // [Socket.UserTimeout] is.
 //
@@ -240,10 +247,13 @@ type option struct {
 	unit        time.Duration // of the kernel's number; 0: a count or a switch
 	least, most int64         // what may be set, in that unit
 	inherits    bool          // an accepted connection gets its listener's value
-	needsOn     bool          // it has no effect when set while SO_KEEPALIVE is off
 	system      string        // the system-wide setting to read where there is no option
 	fixed       int64         // what is built in where there is neither
 	note        string        // why a kernel or a socket may lack it
+
+	needsOn       bool // idle: it has no effect when set while SO_KEEPALIVE is off
+	endsBusy      bool // idle: keepalive also ends a connection with data in flight
+	outranksCount bool // user timeout: it takes the place of count
 }
 
 // kernel converts d to the row's unit, rounded up.
@@ -251,10 +261,7 @@ func (o *option) kernel(d time.Duration) (int64, error) {
 	if !o.present() {
 		return 0, o.unsupported()
 	}
-	n := int64(d / o.unit)
-	if d%o.unit > 0 {
-		n++
-	}
+	n := ceil(d, o.unit)
 	if d < 0 || n < o.least || n > o.most {
 		return 0, invalid(fmt.Sprintf("%v: out of range (%v to %v)", d, o.duration(o.least), o.duration(o.most)))
 	}
@@ -356,7 +363,7 @@ func (s Socket) do(v *visit) error {
 	case !keepAlive.present(): // Nor is RawConn.Control implemented there.
 		v.err = v.at.unsupported()
 	case s.kind == listener && v.op == "set" && !v.inherited():
-		v.err = fmt.Errorf("on a listener, whose connections would not have it on %s: %w", runtime.GOOS, errors.ErrUnsupported)
+		v.err = fmt.Errorf("on a listener, whose connections are not known to inherit it on %s: %w", runtime.GOOS, errors.ErrUnsupported)
 	default:
 		v.ask = s.conn == nil && s.kind == unknown
 		v.err = s.control(v)
@@ -393,6 +400,8 @@ type visit struct {
 	blank bool    // get: what this socket lacks reads as 0
 	at    *option // the row in hand, which err is about
 	err   error
+
+	progress Progress
 }
 
 // add adds a row, unless err or an earlier one refused it.
@@ -447,7 +456,9 @@ func (v *visit) run(fd uintptr) {
 	}
 	for i, o := range v.rows[:v.len] {
 		v.at = o
-		if v.op == "set" {
+		if o == &tcpInfo {
+			v.progress, v.err = readProgress(fd)
+		} else if v.op == "set" {
 			v.err = o.write(fd, v.n[i])
 		} else {
 			v.n[i], v.err = o.read(fd, v.blank)
@@ -458,12 +469,10 @@ func (v *visit) run(fd uintptr) {
 	}
 }
 
-// askTCP returns nil if fd is a TCP socket, by an option that no other kind of
-// socket has. Where another kind has none at that level, FreeBSD, macOS and Wine
-// say EINVAL.
+// askTCP returns nil if fd is a TCP socket, by an option that nothing else has.
 func askTCP(fd uintptr) error {
 	_, err := getsockopt(fd, onlyTCP)
-	if lacksOption(err) || errors.Is(err, errInvalid) {
+	if lacksOption(err) || slices.Contains(notTCP, err) {
 		return fmt.Errorf("not a TCP socket: %w", errors.ErrUnsupported)
 	}
 	return os.NewSyscallError("getsockopt", err)

@@ -2,9 +2,8 @@ package tcpopt_test
 
 import (
 	"errors"
+	"fmt"
 	"net"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -14,10 +13,29 @@ import (
 )
 
 func multipathSubjects(t *testing.T) []subject {
+	if err := multipathMissing(); err != nil {
+		return []subject{{name: "multipath", missing: err}}
+	}
 	client, server := connectMultipath(t)
 	return []subject{
-		{"multipath", fromConn(t, client), true},
-		{"multipath accepted", fromConn(t, server), true},
+		{name: "multipath", socket: fromConn(t, client), multipath: true},
+		{name: "multipath accepted", socket: fromConn(t, server), multipath: true},
+	}
+}
+
+// multipathMissing returns why this kernel cannot speak multipath TCP.
+func multipathMissing() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_MPTCP)
+	if err != nil {
+		return fmt.Errorf("no multipath TCP here: %w", err)
+	}
+	return unix.Close(fd)
+}
+
+func needMultipath(t *testing.T) {
+	t.Helper()
+	if err := multipathMissing(); err != nil {
+		t.Skip(err)
 	}
 }
 
@@ -25,6 +43,7 @@ func multipathSubjects(t *testing.T) []subject {
 // TCPConn.MultipathTCP does not tell under qemu's user mode.
 func connectMultipath(t *testing.T) (client, server *net.TCPConn) {
 	t.Helper()
+	needMultipath(t)
 	client, server = connect(t, "tcp4", true)
 	for _, c := range []*net.TCPConn{client, server} {
 		rc, err := c.SyscallConn()
@@ -42,6 +61,7 @@ func connectMultipath(t *testing.T) (client, server *net.TCPConn) {
 
 // TestMultipathListener is about what package net listens on by default.
 func TestMultipathListener(t *testing.T) {
+	needMultipath(t)
 	l := listen(t, "tcp4", true)
 	s, err := tcpopt.FromListener(l)
 	if err != nil {
@@ -53,9 +73,10 @@ func TestMultipathListener(t *testing.T) {
 		s.SetConfig(tcpopt.Config{Enable: true, Idle: time.Minute, UserTimeout: time.Second}),
 	} {
 		wantError(t, "a user timeout", err, "TCP_USER_TIMEOUT", errors.ErrUnsupported)
-		if err != nil && !strings.Contains(err.Error(), "SetMultipathTCP(false)") {
-			t.Errorf("%q does not say what to do", err)
+		if want := "tcpopt: set TCP_USER_TIMEOUT: setsockopt: protocol not available (a multipath TCP socket has none; net.ListenConfig.SetMultipathTCP(false) gives plain TCP)"; err != nil && err.Error() != want {
+			t.Errorf("%q, want %q", err, want)
 		}
+		wantSystemCall(t, "a user timeout", err)
 	}
 	_, err = s.UserTimeout()
 	wantError(t, "UserTimeout", err, "TCP_USER_TIMEOUT", errors.ErrUnsupported)
@@ -89,23 +110,13 @@ func TestMultipathListener(t *testing.T) {
 
 // TestRefusedChangesNothing looks at sockets that tcpopt itself refuses to read.
 func TestRefusedChangesNothing(t *testing.T) {
-	udp, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer udp.Close()
+	udp := newSocket(t, "udp4").(rawFD)
 	unixPair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer unix.Close(unixPair[1])
 	defer unix.Close(unixPair[0])
-	rc, err := udp.(*net.UDPConn).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var udpFD int
-	rc.Control(func(fd uintptr) { udpFD = int(fd) })
 	closed, _ := connect(t, "tcp4", false)
 	still, err := closed.File() // The same socket, which stays open.
 	if err != nil {
@@ -121,7 +132,7 @@ func TestRefusedChangesNothing(t *testing.T) {
 		fd     int
 		want   error
 	}{
-		{"udp", tcpopt.FromRawConn(rc), udpFD, errors.ErrUnsupported},
+		{"udp", tcpopt.FromRawConn(udp), int(udp), errors.ErrUnsupported},
 		{"unix", tcpopt.FromRawConn(rawFD(unixPair[0])), unixPair[0], errors.ErrUnsupported},
 		{"closed", closedSocket, int(still.Fd()), net.ErrClosed},
 	} {
@@ -139,13 +150,6 @@ func TestRefusedChangesNothing(t *testing.T) {
 		}
 	}
 }
-
-// rawFD is a RawConn without package net.
-type rawFD int
-
-func (fd rawFD) Control(f func(uintptr)) error  { f(uintptr(fd)); return nil }
-func (fd rawFD) Read(func(uintptr) bool) error  { return syscall.EINVAL }
-func (fd rawFD) Write(func(uintptr) bool) error { return syscall.EINVAL }
 
 // rawOptions reads the five options without tcpopt; one that is refused is -1.
 func rawOptions(fd int) (all [5]int) {

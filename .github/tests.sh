@@ -8,12 +8,15 @@ verb=$1
 shift
 case $verb in
 build)
-	for package in $(go list -f '{{if or .TestGoFiles .XTestGoFiles}}.{{slice .ImportPath (len .Module.Path)}}{{end}}' ./...); do
+	packages=$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}.{{slice .ImportPath (len .Module.Path)}}{{end}}' ./...)
+	for package in $packages; do
 		go test -c "$@" -o "$package/tests.exe" "$package"
 	done
 	;;
 run)
-	for tests in $(find . -name tests.exe); do
+	found=$(find . -name tests.exe)
+	test "$found"
+	for tests in $found; do
 		echo "# ${tests%/*}"
 		(cd "${tests%/*}" && "$@" ./tests.exe -test.v -test.timeout=5m)
 	done

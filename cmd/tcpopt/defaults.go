@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"runtime"
 	"syscall"
@@ -90,26 +91,26 @@ func learn() (report, error) {
 	}
 	options, oerr := tryOptions()
 	r.Options = append(r.Options, options...)
-	r.Defaults = values{Enable: &c.Enable, Idle: seconds(c.Idle), Interval: seconds(c.Interval)}
-	if c.Count != 0 {
-		r.Defaults.Count = &c.Count
-	}
+	can := make(map[string]bool) // What can be read, so that zero means zero.
 	for _, o := range options {
-		if o.Field == "user timeout" && o.Get {
-			s := c.UserTimeout.Seconds()
-			r.Defaults.UserTimeout = &s
-		}
+		can[o.Field] = o.Get
+	}
+	r.Defaults = values{
+		Enable:      &c.Enable,
+		Idle:        known(c.Idle.Seconds(), can["idle"]),
+		Interval:    known(c.Interval.Seconds(), can["interval"]),
+		Count:       known(c.Count, can["count"]),
+		UserTimeout: known(c.UserTimeout.Seconds(), can["user timeout"]),
 	}
 	return r, errors.Join(err, oerr)
 }
 
-// seconds is null where d could not be read.
-func seconds(d time.Duration) *float64 {
-	if d == 0 {
+// known is null where zero was not read.
+func known[T int | float64](v T, read bool) *T {
+	if v == 0 && !read {
 		return nil
 	}
-	s := d.Seconds()
-	return &s
+	return &v
 }
 
 // tryOptions gets and sets each option on a new socket.
@@ -120,12 +121,15 @@ func tryOptions() (options []option, err error) {
 		return stop // Package net closes the socket.
 	}}
 	lc.SetMultipathTCP(false)
-	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
-		if _, err = lc.Listen(context.Background(), "tcp", address); errors.Is(err, stop) {
-			return options, nil
-		}
+	_, err = lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if !errors.Is(err, stop) {
+		_, err6 := lc.Listen(context.Background(), "tcp", "[::1]:0")
+		err = errors.Join(err, err6)
 	}
-	return nil, err
+	if !errors.Is(err, stop) {
+		return nil, fmt.Errorf("tcpopt defaults: options: %w", err)
+	}
+	return options, nil
 }
 
 func trySocket(s tcpopt.Socket) []option {
@@ -158,7 +162,11 @@ func trySocket(s tcpopt.Socket) []option {
 func (r report) print(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if d := r.Defaults; d.Enable != nil {
-		keepalive, count, user := "off", "not known", duration(d.UserTimeout, "none")
+		none := "none"
+		if len(r.Options) == 0 {
+			none = "not known"
+		}
+		keepalive, count, user := "off", "not known", duration(d.UserTimeout, none)
 		if *d.Enable {
 			keepalive = "on"
 		}
@@ -195,7 +203,7 @@ func duration(s *float64, none string) string {
 	if s == nil {
 		return none
 	}
-	return time.Duration(*s * float64(time.Second)).String()
+	return time.Duration(math.Round(*s * float64(time.Second))).String()
 }
 
 func (s setting) String() string {

@@ -1,66 +1,133 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
-	"slices"
-	"syscall"
+	"reflect"
 	"testing"
+
+	"github.com/tcpopt/tcpopt/internal/netlab"
 )
 
-// TestDefaultsInNamespace runs the command where the sysctls differ.
-func TestDefaultsInNamespace(t *testing.T) {
+// need skips where the machine cannot do what a test needs, or fails where
+// TCPOPT_NETLAB says that it must.
+func need(t testing.TB, err error) {
+	t.Helper()
+	switch {
+	case err == nil:
+	case errors.Is(err, errors.ErrUnsupported) && os.Getenv("TCPOPT_NETLAB") != "required":
+		t.Skip(err)
+	default:
+		t.Fatal(err)
+	}
+}
+
+// inHost runs the command by way of script, which has it as $0, in a host whose
+// defaults are 600 s, 10 s and 5.
+func inHost(t *testing.T, script string) (stdout, stderr string) {
+	t.Helper()
+	host, err := netlab.NewHost()
+	need(t, err)
+	t.Cleanup(host.Close)
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, tt := range []struct {
-		name, script string
-		hidden       bool
-	}{
-		{"sysctls", "", false},
-		{"without /proc", "mount -t tmpfs none /proc\n", true},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			cmd := exec.Command("/bin/sh", "-ec", `
+	cmd := exec.Command("/bin/sh", "-ec", `
 cd /proc/sys/net/ipv4
 echo 600 >tcp_keepalive_time; echo 10 >tcp_keepalive_intvl; echo 5 >tcp_keepalive_probes
 cd /
-`+tt.script+`exec "$0" defaults -json`, exe)
-			cmd.Env = append(os.Environ(), "TCPOPT_COMMAND=1")
-			cmd.SysProcAttr = &syscall.SysProcAttr{
-				Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWNS,
-				UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
-				GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
-			}
-			out, err := cmd.Output()
-			if exit := new(exec.ExitError); errors.As(err, &exit) {
-				t.Fatalf("%v\n%s", err, exit.Stderr)
-			} else if err != nil {
-				t.Skipf("no user and network namespaces here: %v", err)
-			}
-			var got report
-			if err := json.Unmarshal(out, &got); err != nil {
-				t.Fatalf("%v in %s", err, out)
-			}
-			if d := got.Defaults; *d.Idle != 600 || *d.Interval != 10 || *d.Count != 5 || *d.Enable || *d.UserTimeout != 0 {
-				t.Errorf("defaults in %s, want 600, 10, 5", out)
-			}
-			want := []setting{
-				{Name: "net.ipv4.tcp_keepalive_time", Value: 600, Unit: 1},
-				{Name: "net.ipv4.tcp_keepalive_intvl", Value: 10, Unit: 1},
-				{Name: "net.ipv4.tcp_keepalive_probes", Value: 5},
-			}
-			if !tt.hidden && !slices.Equal(got.Settings, want) {
-				t.Errorf("settings are %+v, want %+v", got.Settings, want)
-			}
-			for _, s := range got.Settings {
-				if tt.hidden && (s.Error == nil || s.Value != 0) {
-					t.Errorf("%s = %d without /proc, want an error", s.Name, s.Value)
-				}
-			}
-		})
+`+script, exe)
+	var out, diag bytes.Buffer
+	cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), "TCPOPT_COMMAND=1"), &out, &diag
+	need(t, host.Start(cmd))
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s%s", err, &out, &diag)
 	}
+	return out.String(), diag.String()
+}
+
+// wantJSON compares by the keys that users rely on.
+func wantJSON(t *testing.T, got, want string) {
+	t.Helper()
+	var g, w any
+	if err := json.Unmarshal([]byte(got), &g); err != nil {
+		t.Fatalf("%v in %s", err, got)
+	}
+	if err := json.Unmarshal([]byte(want), &w); err != nil {
+		t.Fatalf("%v in %s", err, want)
+	}
+	if !reflect.DeepEqual(g, w) {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+}
+
+const options = `"options": [
+	{"name": "SO_KEEPALIVE", "field": "enable", "get": true, "set": true},
+	{"name": "TCP_KEEPIDLE", "field": "idle", "get": true, "set": true},
+	{"name": "TCP_KEEPINTVL", "field": "interval", "get": true, "set": true},
+	{"name": "TCP_KEEPCNT", "field": "count", "get": true, "set": true},
+	{"name": "TCP_USER_TIMEOUT", "field": "user timeout", "get": true, "set": true}]`
+
+func TestDefaultsInNamespace(t *testing.T) {
+	got, _ := inHost(t, `exec "$0" defaults -json`)
+	wantJSON(t, got, `{"os": "linux",
+		"defaults": {"enable": false, "idle_seconds": 600, "interval_seconds": 10, "count": 5, "user_timeout_seconds": 0},
+		"settings": [
+			{"name": "net.ipv4.tcp_keepalive_time", "value": 600, "unit_seconds": 1, "error": null},
+			{"name": "net.ipv4.tcp_keepalive_intvl", "value": 10, "unit_seconds": 1, "error": null},
+			{"name": "net.ipv4.tcp_keepalive_probes", "value": 5, "unit_seconds": 0, "error": null}],
+		`+options+`}`)
+
+	got, _ = inHost(t, `exec "$0" defaults`)
+	if want := `A new TCP socket on linux has
+  keepalive     off
+  idle          10m0s
+  interval      10s
+  count         5
+  user timeout  0s (the system's own limit)
+
+set for the whole system by
+  net.ipv4.tcp_keepalive_time = 600 s
+  net.ipv4.tcp_keepalive_intvl = 10 s
+  net.ipv4.tcp_keepalive_probes = 5
+
+and takes these options
+  SO_KEEPALIVE      enable        get and set
+  TCP_KEEPIDLE      idle          get and set
+  TCP_KEEPINTVL     interval      get and set
+  TCP_KEEPCNT       count         get and set
+  TCP_USER_TIMEOUT  user timeout  get and set
+`; got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+// TestDefaultsZero has a sysctl of zero, which is not the same as unknown.
+func TestDefaultsZero(t *testing.T) {
+	got, _ := inHost(t, `echo 0 >/proc/sys/net/ipv4/tcp_keepalive_intvl; exec "$0" defaults -json`)
+	wantJSON(t, got, `{"os": "linux",
+		"defaults": {"enable": false, "idle_seconds": 600, "interval_seconds": 0, "count": 5, "user_timeout_seconds": 0},
+		"settings": [
+			{"name": "net.ipv4.tcp_keepalive_time", "value": 600, "unit_seconds": 1, "error": null},
+			{"name": "net.ipv4.tcp_keepalive_intvl", "value": 0, "unit_seconds": 1, "error": null},
+			{"name": "net.ipv4.tcp_keepalive_probes", "value": 5, "unit_seconds": 0, "error": null}],
+		`+options+`}`)
+}
+
+func TestDefaultsWithoutProc(t *testing.T) {
+	got, _ := inHost(t, `exec unshare --mount /bin/sh -ec 'mount -t tmpfs none /proc; exec "$0" defaults -json' "$0"`)
+	wantJSON(t, got, `{"os": "linux",
+		"defaults": {"enable": false, "idle_seconds": 600, "interval_seconds": 10, "count": 5, "user_timeout_seconds": 0},
+		"settings": [
+			{"name": "net.ipv4.tcp_keepalive_time", "value": 0, "unit_seconds": 1,
+				"error": "open /proc/sys/net/ipv4/tcp_keepalive_time: no such file or directory"},
+			{"name": "net.ipv4.tcp_keepalive_intvl", "value": 0, "unit_seconds": 1,
+				"error": "open /proc/sys/net/ipv4/tcp_keepalive_intvl: no such file or directory"},
+			{"name": "net.ipv4.tcp_keepalive_probes", "value": 0, "unit_seconds": 0,
+				"error": "open /proc/sys/net/ipv4/tcp_keepalive_probes: no such file or directory"}],
+		`+options+`}`)
 }

@@ -1,0 +1,143 @@
+package tcpopt
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"slices"
+	"time"
+)
+
+// Unbounded is the time in which a dead peer is noticed by a [Config] that sets
+// no limit to it. It is greater than any other.
+const Unbounded time.Duration = math.MaxInt64
+
+// DetectionTime returns how long a dead peer goes unnoticed on a socket of this
+// system that has c: with nothing in flight, counted from the last segment that
+// came from the peer, and with unacknowledged data, counted from the first of
+// it. Unbounded means that nothing in c sets a limit; so a field that is zero,
+// where zero is not what the system has, counts as no limit, and what is in
+// effect on a socket is told by its own [Socket.Config].
+//
+// The times are nominal. Idle is idle + count × interval. On Linux a user
+// timeout takes the place of count: the connection ends at the first probe that
+// is due when it has passed, and not before the second. Busy is the user
+// timeout, or Unbounded: the system's own limit for retransmissions then decides,
+// about 15 minutes on Linux. On macOS, the BSDs and illumos keepalive also ends a
+// connection with data in flight, and busy is at most as long as idle.
+//
+// Measured on Linux 6.18: each timer runs up to 1/8 of its time late; where the
+// user timeout lies less than a tick behind a probe that is due, it is met by
+// that probe, an interval early; with data in flight the end comes up to two
+// retransmission times after the user timeout; and a write just before the end
+// starts the clock anew, with the user timeout as the limit. Without a user
+// timeout, that write is the busy case. A connection that speaks multipath TCP
+// outlives its last path by the sysctl net.mptcp.close_timeout, 60 s.
+func (c Config) DetectionTime() (idle, busy time.Duration) {
+	idle, busy = Unbounded, Unbounded
+	i, n := keepIdle.rounded(c.Idle), keepInterval.rounded(c.Interval)
+	count := int64(c.Count)
+	if !keepCount.present() {
+		count = keepCount.fixed
+	}
+	if ut := userTimeout.rounded(c.UserTimeout); ut > 0 {
+		busy = ut
+		if userTimeout.outranksCount && n > 0 {
+			count = max(1, ceil(ut-i, n))
+		}
+	}
+	if c.Enable && i > 0 && n > 0 && count > 0 && count <= int64((Unbounded-i)/n) {
+		idle = i + time.Duration(count)*n
+	}
+	if keepIdle.endsBusy {
+		busy = min(busy, idle)
+	}
+	return idle, busy
+}
+
+// ceil is d/unit, rounded up.
+func ceil(d, unit time.Duration) int64 {
+	n := int64(d / unit)
+	if d%unit > 0 {
+		n++
+	}
+	return n
+}
+
+// rounded is d as the kernel has it, or d where it cannot be set.
+func (o *option) rounded(d time.Duration) time.Duration {
+	if n, err := o.kernel(d); err == nil {
+		return o.duration(n)
+	}
+	return d
+}
+
+// Within returns the Config that asks the kernel to notice a dead peer within d,
+// whether data is in flight or not: three probes, an interval of a sixth of d, an
+// idle time of the rest, and where the system has it a user timeout of d. d is
+// rounded down to whole seconds. Its [Config.DetectionTime] is d; see there for
+// what is nominal about that. One lost probe does not end a connection (RFC 9293,
+// MUST-29), and idle is at most five intervals, so that a late timer costs no
+// probe.
+//
+// A d below 3 s, for which two probes are sent, or above what the system takes is
+// refused with an error that names the limit and matches [syscall.EINVAL]. Where
+// a socket has no times of its own (OpenBSD, plan9, js, wasip1), the error
+// matches [errors.ErrUnsupported]. The least is more on Solaris, 30 s.
+//
+// The user timeout has a price on Linux: a peer that acknowledges but keeps its
+// window shut for d is given up too, and set before connect, as by
+// [Config.DialControl], it also bounds connect, to at least 1 s. Without it set
+// UserTimeout to zero, and a connection with data in flight has no limit.
+func Within(d time.Duration) (Config, error) {
+	whole := d.Truncate(time.Second)
+	c := Config{Enable: true, UserTimeout: whole}
+	if !userTimeout.present() {
+		c.UserTimeout = 0
+	}
+	least := 3 * time.Second
+	switch {
+	case keepCount.present():
+		tick := max(time.Second, keepInterval.duration(keepInterval.least))
+		first := max(time.Second, keepIdle.duration(keepIdle.least))
+		least = first + 2*tick
+		c.Interval = min(max((whole/6).Round(time.Second), tick), keepInterval.duration(keepInterval.most))
+		c.Count = 3
+		if whole < first+3*c.Interval {
+			c.Count = 2
+		}
+		c.Idle = whole - time.Duration(c.Count)*c.Interval
+	case keepPair.present(): // To the millisecond.
+		count := time.Duration(keepCount.fixed)
+		c.Interval = (whole / (2 * count)).Truncate(time.Millisecond)
+		c.Idle = whole - count*c.Interval
+	default:
+		return Config{}, fmt.Errorf("tcpopt: within %v: %s: %w", d, keepIdle.label, keepIdle.unsupported())
+	}
+	if whole < least {
+		return Config{}, fmt.Errorf("tcpopt: within %v: %w", d, invalid(fmt.Sprintf("the least is %v", least)))
+	}
+	if v := c.visit(); v.err != nil {
+		return Config{}, fmt.Errorf("tcpopt: within %v: %s: %w", d, v.at.label, v.err)
+	}
+	return c, nil
+}
+
+// IsDeadPeer reports whether err, of Read or Write on an established connection,
+// says that the kernel gave up on a peer that is silent or cannot be reached:
+// ETIMEDOUT, what ICMP errors become (EHOSTUNREACH, ENETUNREACH, EHOSTDOWN,
+// ENONET, EACCES), and ECONNREFUSED, by which a firewall rejects; on Windows
+// their kin.
+//
+// It is false for a connection that the peer reset, which is alive, for a
+// deadline of the caller's, although that is a timeout too, for a closed
+// connection, and for an error of Dial. It cannot be asked about io.EOF, which a
+// reader may get when a writer was blocked as well: see [Socket.Progress]. A
+// connection that speaks multipath TCP dies with ENOTCONN, for which it is false.
+func IsDeadPeer(err error) bool {
+	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "dial" {
+		return false
+	}
+	return slices.ContainsFunc(deadPeer, func(e error) bool { return errors.Is(err, e) })
+}

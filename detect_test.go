@@ -1,0 +1,152 @@
+package tcpopt_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tcpopt/tcpopt"
+)
+
+// TestWithin holds Within to its promise for every whole second.
+func TestWithin(t *testing.T) {
+	least := leastWithin(t)
+	for d := least; d <= 9*time.Hour; d += time.Second {
+		c, err := tcpopt.Within(d)
+		if err != nil {
+			t.Fatalf("Within(%v): %v", d, err)
+		}
+		if err := c.Validate(); err != nil {
+			t.Fatalf("Within(%v) = %+v: %v", d, c, err)
+		}
+		idle, busy := c.DetectionTime()
+		wantBusy := d
+		if !tcpopt.UserTimeoutRow.Settable() && !tcpopt.KeepIdleRow.EndsBusy() {
+			wantBusy = tcpopt.Unbounded
+		}
+		if idle != d || busy != wantBusy {
+			t.Fatalf("Within(%v) = %+v, noticed within %v, %v, want %v, %v", d, c, idle, busy, d, wantBusy)
+		}
+		if !c.Enable || c.Interval <= 0 || c.Idle <= 0 {
+			t.Fatalf("Within(%v) = %+v", d, c)
+		}
+		if tcpopt.KeepCountRow.Settable() && c.Count < 2 {
+			t.Fatalf("Within(%v) = %+v, whose one lost probe is death", d, c)
+		}
+		if most := tcpopt.KeepIntervalRow; c.Idle > 5*c.Interval && most.Settable() && c.Interval < most.Duration(most.Most()) && tcpopt.KeepCountRow.Settable() {
+			t.Fatalf("Within(%v) = %+v, idle above five intervals", d, c)
+		}
+	}
+}
+
+func leastWithin(t *testing.T) time.Duration {
+	t.Helper()
+	if !tcpopt.KeepIdleRow.Settable() && !tcpopt.KeepPairRow.Settable() {
+		if c, err := tcpopt.Within(time.Minute); !errors.Is(err, errors.ErrUnsupported) || c != (tcpopt.Config{}) {
+			t.Errorf("Within(1m) = %+v, %v, want errors.ErrUnsupported", c, err)
+		}
+		t.Skip("no times of a socket's own on this OS")
+	}
+	if tcpopt.KeepIdleRow.Least() > 6 { // Solaris.
+		return 30 * time.Second
+	}
+	return 3 * time.Second
+}
+
+func TestWithinFraction(t *testing.T) {
+	least := leastWithin(t)
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 10000 {
+		d := least + time.Duration(r.Int64N(int64(9*time.Hour)))
+		c, err := tcpopt.Within(d)
+		if err != nil {
+			t.Fatalf("Within(%v): %v", d, err)
+		}
+		if idle, busy := c.DetectionTime(); idle > d || d-idle >= time.Second || busy > d && busy != tcpopt.Unbounded {
+			t.Fatalf("Within(%v) = %+v, noticed within %v, %v", d, c, idle, busy)
+		}
+	}
+}
+
+func TestWithinRefuses(t *testing.T) {
+	least := leastWithin(t)
+	for _, d := range []time.Duration{least - 1, time.Second, 0, -1, -time.Hour, -1 << 63} {
+		c, err := tcpopt.Within(d)
+		if !errors.Is(err, syscall.EINVAL) || c != (tcpopt.Config{}) || !strings.Contains(err.Error(), fmt.Sprintf("within %v: the least is %v", d, least)) {
+			t.Errorf("Within(%v) = %+v, %v, want EINVAL that names %v", d, c, err, least)
+		}
+	}
+	c, err := tcpopt.Within(1<<63 - 1)
+	if !errors.Is(err, syscall.EINVAL) || c != (tcpopt.Config{}) || !strings.Contains(err.Error(), "out of range (") {
+		t.Errorf("Within(292 years) = %+v, %v, want EINVAL that names a range", c, err)
+	}
+}
+
+// TestDetectionTime has the cases of every system's model, for the rows at hand.
+func TestDetectionTime(t *testing.T) {
+	const s = time.Second
+	none := tcpopt.Unbounded
+	if none <= 1<<62 {
+		t.Errorf("Unbounded is %d", none)
+	}
+	for _, tt := range []struct {
+		name       string
+		c          tcpopt.Config
+		idle, busy time.Duration // without a user timeout in the model
+	}{
+		{"nothing", tcpopt.Config{}, none, none},
+		{"off", tcpopt.Config{Idle: 60 * s, Interval: 20 * s, Count: 3}, none, none},
+		{"on", tcpopt.Config{Enable: true, Idle: 60 * s, Interval: 20 * s, Count: 3}, 120 * s, none},
+		{"the kernel's defaults", tcpopt.Config{Enable: true, Idle: 7200 * s, Interval: 60 * s, Count: 9}, 7740 * s, none},
+		{"no idle", tcpopt.Config{Enable: true, Interval: 20 * s, Count: 3}, none, none},
+		{"no interval", tcpopt.Config{Enable: true, Idle: 60 * s, Count: 3}, none, none},
+		{"negative", tcpopt.Config{Enable: true, Idle: -60 * s, Interval: 20 * s, Count: 3}, none, none},
+		{"endless", tcpopt.Config{Enable: true, Idle: 60 * s, Interval: 1 << 62, Count: 1 << 30}, none, none},
+	} {
+		if !tcpopt.KeepCountRow.Settable() {
+			continue // Another count is built in.
+		}
+		wantBusy := tt.busy
+		if tcpopt.KeepIdleRow.EndsBusy() {
+			wantBusy = tt.idle
+		}
+		if idle, busy := tt.c.DetectionTime(); idle != tt.idle || busy != wantBusy {
+			t.Errorf("%s: %v, %v, want %v, %v", tt.name, idle, busy, tt.idle, wantBusy)
+		}
+	}
+}
+
+func TestIsDeadPeer(t *testing.T) {
+	wrap := func(op string, err error) error {
+		return fmt.Errorf("wrapped: %w", &net.OpError{Op: op, Net: "tcp", Err: os.NewSyscallError(op, err)})
+	}
+	for _, err := range tcpopt.DeadPeer {
+		if !tcpopt.IsDeadPeer(wrap("read", err)) || !tcpopt.IsDeadPeer(err) {
+			t.Errorf("IsDeadPeer(%v) = false", err)
+		}
+		if tcpopt.IsDeadPeer(wrap("dial", err)) {
+			t.Errorf("IsDeadPeer(%v) = true for an error of Dial", err)
+		}
+	}
+	for _, err := range []error{nil, io.EOF, net.ErrClosed, os.ErrDeadlineExceeded, syscall.EINVAL, errors.New("some")} {
+		if tcpopt.IsDeadPeer(err) || err != nil && tcpopt.IsDeadPeer(wrap("read", err)) {
+			t.Errorf("IsDeadPeer(%v) = true", err)
+		}
+	}
+}
+
+// TestDeadline has a timeout that is not the peer's.
+func TestDeadline(t *testing.T) {
+	client, _ := connect(t, "tcp4", false)
+	client.SetReadDeadline(time.Now())
+	if _, err := client.Read(make([]byte, 1)); err == nil || tcpopt.IsDeadPeer(err) {
+		t.Errorf("IsDeadPeer(%v) = true", err)
+	}
+}

@@ -1,0 +1,611 @@
+package tcpopt_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/netlab"
+)
+
+// need skips where the machine cannot do what a test needs, or fails where
+// TCPOPT_NETLAB says that it must.
+func need(t testing.TB, err error) {
+	t.Helper()
+	switch {
+	case err == nil:
+	case errors.Is(err, errors.ErrUnsupported) && os.Getenv("TCPOPT_NETLAB") != "required":
+		t.Skip(err)
+	default:
+		t.Fatal(err)
+	}
+}
+
+// A lab is two hosts and a cable.
+type lab struct {
+	near, far *netlab.Host
+	cable     *netlab.Cable
+}
+
+func newLab(t testing.TB) lab {
+	t.Helper()
+	near, err := netlab.NewHost()
+	need(t, err)
+	t.Cleanup(near.Close)
+	far, err := netlab.NewHost()
+	need(t, err)
+	t.Cleanup(far.Close)
+	cable, err := netlab.NewCable(near, far)
+	need(t, err)
+	t.Cleanup(cable.Close)
+	return lab{near, far, cable}
+}
+
+// connect returns both ends of a connection over the cable.
+func (l lab) connect(t testing.TB, multipath bool) (near, far *net.TCPConn) {
+	t.Helper()
+	var ln net.Listener
+	need(t, l.far.Do(func() (err error) {
+		ln, err = listenConfig(multipath).Listen(t.Context(), "tcp", netip.AddrPortFrom(l.far.IPv4, 0).String())
+		return err
+	}))
+	defer ln.Close()
+	near = l.dial(t, ln.Addr().String(), multipath)
+	c, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return near, c.(*net.TCPConn)
+}
+
+func (l lab) dial(t testing.TB, address string, multipath bool) *net.TCPConn {
+	t.Helper()
+	d := net.Dialer{KeepAlive: -1}
+	d.SetMultipathTCP(multipath)
+	var c net.Conn
+	need(t, l.near.Do(func() (err error) {
+		c, err = d.Dial("tcp", address)
+		return err
+	}))
+	t.Cleanup(func() { c.Close() })
+	return c.(*net.TCPConn)
+}
+
+// set applies c, and fails the test where it cannot.
+func set(t testing.TB, conn net.Conn, c tcpopt.Config) {
+	t.Helper()
+	if err := fromConn(t, conn).SetConfig(c); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hear lets near receive something from far, from which silence counts.
+func hear(t testing.TB, near, far net.Conn) time.Time {
+	t.Helper()
+	if _, err := far.Write([]byte{1}); err != nil {
+		t.Fatal(err)
+	}
+	near.SetReadDeadline(time.Now().Add(5 * time.Second))
+	if _, err := io.ReadFull(near, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	return time.Now()
+}
+
+// end reads c until it ends, for at most limit, and returns when that was.
+func end(c net.Conn, limit time.Duration) (time.Time, error) {
+	c.SetReadDeadline(time.Now().Add(limit))
+	_, err := io.Copy(io.Discard, c)
+	if err == nil {
+		err = io.EOF
+	}
+	return time.Now(), err
+}
+
+// alive fails the test if c ends within d.
+func alive(t testing.TB, c net.Conn, d time.Duration) {
+	t.Helper()
+	if _, err := end(c, d); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("ended with %v, want alive for %v", err, d)
+	}
+}
+
+// dead fails the test unless c ends because of a dead peer, between least and
+// most after start.
+func dead(t testing.TB, c net.Conn, start time.Time, least, most time.Duration) {
+	t.Helper()
+	at, err := end(c, most+time.Second)
+	if after := at.Sub(start); !tcpopt.IsDeadPeer(err) || after < least || after > most {
+		t.Errorf("after %v: %v, want a dead peer after %v to %v", after, err, least, most)
+	}
+}
+
+// late is when a timer that is due after d may be through: each runs up to an
+// eighth late.
+func late(d time.Duration) time.Duration { return d + d*127/1000 + 300*time.Millisecond }
+
+const early = 100 * time.Millisecond
+
+// grid has the user timeouts where timers' lateness does not decide.
+var grid = func() (cells []tcpopt.Config) {
+	for _, g := range [][4]int{ // In tenths of a second, and the count.
+		{10, 10, 1}, {10, 10, 2}, {10, 10, 3}, {20, 10, 2}, {10, 20, 1}, {10, 20, 2}, {20, 20, 2}, {30, 10, 1},
+		{30, 10, 4}, {40, 20, 2}, {20, 30, 2}, {50, 10, 3}, {10, 10, 9}, {60, 20, 3}, {30, 30, 3}, {10, 50, 2},
+		// A user timeout shorter than idle,
+		{10, 10, 3, 5}, {30, 10, 9, 10}, {20, 20, 5, 15}, {40, 10, 8, 30}, {10, 30, 4, 4}, {50, 20, 3, 20},
+		// between idle and what the count would give,
+		{10, 10, 8, 26}, {10, 10, 9, 36}, {20, 10, 8, 36}, {10, 20, 5, 27}, {10, 20, 5, 46}, {20, 30, 4, 77}, {30, 20, 5, 66}, {10, 40, 3, 86},
+		// and longer.
+		{10, 10, 1, 36}, {10, 10, 2, 56}, {20, 10, 1, 47}, {10, 20, 1, 66}, {20, 20, 1, 77}, {10, 30, 1, 96}, {30, 10, 1, 56}, {10, 50, 1, 106},
+	} {
+		cells = append(cells, tcpopt.Config{Enable: true, Idle: tenths(g[0]), Interval: tenths(g[1]), Count: g[2], UserTimeout: tenths(g[3])})
+	}
+	return cells
+}()
+
+func tenths(n int) time.Duration { return time.Duration(n) * 100 * time.Millisecond }
+
+// TestFaultGrid compares DetectionTime with what the kernel does on a cut cable.
+// TCPOPT_GRID names a file for the table.
+func TestFaultGrid(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	type cell struct {
+		near  net.Conn
+		start time.Time
+		text  string
+	}
+	cells := make([]cell, len(grid))
+	for i, c := range grid {
+		near, far := l.connect(t, false)
+		set(t, near, c)
+		cells[i].near, cells[i].start = near, hear(t, near, far)
+	}
+	if err := l.cable.Cut(); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for i, c := range grid {
+		wg.Go(func() {
+			nominal, _ := c.DetectionTime()
+			at, err := end(cells[i].near, late(nominal)+time.Second)
+			after := at.Sub(cells[i].start)
+			if !tcpopt.IsDeadPeer(err) || after < nominal-early || after > late(nominal) {
+				t.Errorf("%+v: after %v: %v, want a dead peer after %v to %v", c, after, err, nominal-early, late(nominal))
+			}
+			cells[i].text = fmt.Sprintf("%v\t%v\t%d\t%v\t%v\t%.2fs\n", c.Idle, c.Interval, c.Count, c.UserTimeout, nominal, after.Seconds())
+		})
+	}
+	wg.Wait()
+	if name := os.Getenv("TCPOPT_GRID"); name != "" {
+		var table strings.Builder
+		table.WriteString("idle\tinterval\tcount\tuser timeout\tpredicted\tmeasured\n")
+		for _, c := range cells {
+			table.WriteString(c.text)
+		}
+		if err := os.WriteFile(name, []byte(table.String()), 0o666); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestFaultUserTimeoutPastTick has user timeouts so little after a probe is due
+// that this probe, being late, already meets them: an interval before the
+// nominal time.
+func TestFaultUserTimeoutPastTick(t *testing.T) {
+	t.Parallel()
+	for _, c := range []tcpopt.Config{
+		{Enable: true, Idle: 1 * time.Second, Interval: 1 * time.Second, Count: 9, UserTimeout: 2001 * time.Millisecond},
+		{Enable: true, Idle: 1 * time.Second, Interval: 2 * time.Second, Count: 9, UserTimeout: 3001 * time.Millisecond},
+		{Enable: true, Idle: 2 * time.Second, Interval: 1 * time.Second, Count: 9, UserTimeout: 3001 * time.Millisecond},
+	} {
+		t.Run(fmt.Sprintf("%v %v %v", c.Idle, c.Interval, c.UserTimeout), func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			near, far := l.connect(t, false)
+			set(t, near, c)
+			start := hear(t, near, far)
+			if err := l.cable.Cut(); err != nil {
+				t.Fatal(err)
+			}
+			nominal, _ := c.DetectionTime()
+			if want := c.UserTimeout.Truncate(time.Second) + c.Interval; nominal != want {
+				t.Errorf("DetectionTime() = %v, want %v", nominal, want)
+			}
+			dead(t, near, start, nominal-c.Interval-early, late(nominal-c.Interval))
+		})
+	}
+}
+
+// TestFaultBusy cuts the cable under data in flight, where keepalive sleeps.
+func TestFaultBusy(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name        string
+		userTimeout time.Duration
+	}{
+		{"without a user timeout", 0},
+		{"with a user timeout", 2 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			near, far := l.connect(t, false)
+			c := tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 1, UserTimeout: tt.userTimeout}
+			set(t, near, c)
+			hear(t, near, far)
+			if err := l.cable.Cut(); err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			if _, err := near.Write([]byte{1}); err != nil {
+				t.Fatal(err)
+			}
+			idle, busy := c.DetectionTime()
+			if tt.userTimeout == 0 {
+				if busy != tcpopt.Unbounded {
+					t.Errorf("busy = %v, want Unbounded", busy)
+				}
+				alive(t, near, 3*idle)
+				return
+			}
+			if busy != tt.userTimeout {
+				t.Errorf("busy = %v, want %v", busy, tt.userTimeout)
+			}
+			dead(t, near, start, busy-early, late(busy)+rto)
+		})
+	}
+}
+
+// rto is more than two retransmission times after some seconds of silence.
+const rto = 1600 * time.Millisecond
+
+// TestFaultLateWrite writes just before the verdict, and the clock starts anew.
+func TestFaultLateWrite(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	near, far := l.connect(t, false)
+	c, err := tcpopt.Within(3 * time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set(t, near, c)
+	hear(t, near, far)
+	if err := l.cable.Cut(); err != nil {
+		t.Fatal(err)
+	}
+	alive(t, near, 2500*time.Millisecond)
+	start := time.Now()
+	if _, err := near.Write([]byte{1}); err != nil {
+		t.Fatal(err)
+	}
+	dead(t, near, start, c.UserTimeout-early, late(c.UserTimeout)+rto)
+}
+
+// TestFaultOneWay loses what one end sends: its probes, or the answers to the
+// other's. Neither end can tell which, and both give up.
+func TestFaultOneWay(t *testing.T) {
+	t.Parallel()
+	for _, from := range []string{"near", "far"} {
+		t.Run(from, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			near, far := l.connect(t, false)
+			c := tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 2}
+			set(t, near, c)
+			start := hear(t, near, far)
+			if err := l.cable.Lose(map[string]*netlab.Host{"near": l.near, "far": l.far}[from]); err != nil {
+				t.Fatal(err)
+			}
+			nominal, _ := c.DetectionTime()
+			dead(t, near, start, nominal-early, late(nominal)+50*time.Millisecond)
+		})
+	}
+}
+
+// TestFaultNAT has a NAT router that forgets a connection after 3 s of silence.
+func TestFaultNAT(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	need(t, l.cable.Masquerade(l.near, 3*time.Second))
+	kept, keptFar := l.connect(t, false)
+	lost, lostFar := l.connect(t, false)
+	set(t, kept, tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 3})
+	set(t, lost, tcpopt.Config{Enable: true, Idle: 5 * time.Second, Interval: time.Second, Count: 1})
+	hear(t, kept, keptFar)
+	start := hear(t, lost, lostFar)
+	alive(t, kept, 4500*time.Millisecond)
+	hear(t, kept, keptFar)
+	if _, err := lostFar.Write([]byte{1}); err != nil {
+		t.Fatal(err)
+	}
+	lost.SetReadDeadline(time.Now().Add(time.Second))
+	if n, err := lost.Read(make([]byte, 1)); n != 0 || !(errors.Is(err, os.ErrDeadlineExceeded) || tcpopt.IsDeadPeer(err)) {
+		t.Errorf("Read() = %d, %v from a connection that the router forgot", n, err)
+	}
+	dead(t, lost, start, 6*time.Second-early, late(6*time.Second))
+}
+
+// TestFaultFrozen stops the peer's process. Its kernel answers all the same, and
+// keepalive cannot know.
+func TestFaultFrozen(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer := exec.Command(exe)
+	peer.Env = append(os.Environ(), "TCPOPT_ECHO="+netip.AddrPortFrom(l.far.IPv4, 0).String())
+	peer.Stderr = os.Stderr
+	out, err := peer.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	need(t, l.far.Start(peer))
+	t.Cleanup(func() { peer.Process.Kill(); peer.Wait() })
+	address, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	near := l.dial(t, strings.TrimSpace(address), false)
+	set(t, near, tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 1})
+	echo := func(within time.Duration) error {
+		near.SetDeadline(time.Now().Add(within))
+		if _, err := near.Write([]byte{1}); err != nil {
+			return err
+		}
+		_, err := io.ReadFull(near, make([]byte, 1))
+		return err
+	}
+	if err := echo(5 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if err := peer.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	alive(t, near, 5*time.Second)
+	if p, err := fromConn(t, near).Progress(); err != nil || p.Probes != 0 || p.Silence > 1500*time.Millisecond || p.Aborted {
+		t.Errorf("Progress() = %+v, %v, want answered probes", p, err)
+	}
+	if err := echo(100 * time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("echo of a frozen peer: %v", err)
+	}
+	if err := peer.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if err := echo(5 * time.Second); err != nil {
+		t.Errorf("echo of a peer that goes on: %v", err)
+	}
+}
+
+// TestFaultReboot has a peer that knows nothing of the connection any more: it
+// answers, so it is not dead.
+func TestFaultReboot(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	near, far := l.connect(t, false)
+	set(t, near, tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 3})
+	start := hear(t, near, far)
+	if err := netlab.Vanish(far); err != nil {
+		t.Fatal(err)
+	}
+	at, err := end(near, 5*time.Second)
+	if after := at.Sub(start); !errors.Is(err, syscall.ECONNRESET) || tcpopt.IsDeadPeer(err) || after < time.Second-early || after > late(time.Second) {
+		t.Errorf("after %v: %v, want ECONNRESET after the first probe", after, err)
+	}
+}
+
+// TestFaultShutWindow has a healthy peer that does not read. Linux holds the user
+// timeout against it.
+func TestFaultShutWindow(t *testing.T) {
+	t.Parallel()
+	for _, userTimeout := range []time.Duration{0, 2 * time.Second} {
+		t.Run(userTimeout.String(), func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			near, far := l.connect(t, false)
+			set(t, near, tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 1, UserTimeout: userTimeout})
+			hear(t, near, far)
+			written := make(chan error, 1)
+			start := time.Now()
+			near.SetWriteDeadline(start.Add(6 * time.Second))
+			go func() {
+				_, err := io.Copy(near, zeros{})
+				written <- err
+			}()
+			err := <-written
+			if userTimeout == 0 {
+				if !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Errorf("Write: %v, want alive", err)
+				}
+				return
+			}
+			if after := time.Since(start); !tcpopt.IsDeadPeer(err) || after < userTimeout-early {
+				t.Errorf("Write: %v after %v, want a dead peer after %v", err, after, userTimeout)
+			}
+		})
+	}
+}
+
+// TestFaultReject has a firewall that answers for the peer.
+func TestFaultReject(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		with string
+		want error
+		dead bool
+	}{
+		{"icmpx port-unreachable", syscall.ECONNREFUSED, true},
+		{"icmpx admin-prohibited", syscall.EHOSTUNREACH, true},
+		{"tcp reset", syscall.ECONNRESET, false},
+	} {
+		t.Run(tt.with, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			near, far := l.connect(t, false)
+			set(t, near, tcpopt.Config{UserTimeout: time.Second})
+			hear(t, near, far)
+			need(t, l.cable.Reject(l.near, tt.with))
+			if _, err := near.Write([]byte{1}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := end(near, 5*time.Second); !errors.Is(err, tt.want) || tcpopt.IsDeadPeer(err) != tt.dead {
+				t.Errorf("ended with %v, a dead peer: %v, want %v", err, tcpopt.IsDeadPeer(err), tt.want)
+			}
+		})
+	}
+}
+
+// TestFaultBothBlocked has a reader and a writer who wait when the kernel gives
+// up. It tells only one of them.
+func TestFaultBothBlocked(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	near, far := l.connect(t, false)
+	set(t, near, tcpopt.Config{UserTimeout: time.Second})
+	hear(t, near, far)
+	if err := l.cable.Cut(); err != nil {
+		t.Fatal(err)
+	}
+	near.SetDeadline(time.Now().Add(10 * time.Second))
+	ends := make(chan error, 2)
+	for _, wait := range []func() error{
+		func() error { _, err := near.Read(make([]byte, 1)); return err },
+		func() error { _, err := io.Copy(near, zeros{}); return err },
+	} {
+		go func() {
+			err := wait()
+			if p, perr := fromConn(t, near).Progress(); perr != nil || !p.Aborted {
+				t.Errorf("Progress() = %+v, %v after %v, want Aborted", p, perr, err)
+			}
+			ends <- err
+		}()
+	}
+	timeouts := 0
+	for range 2 {
+		switch err := <-ends; {
+		case errors.Is(err, syscall.ETIMEDOUT):
+			timeouts++
+		case !errors.Is(err, io.EOF) && !errors.Is(err, syscall.EPIPE):
+			t.Errorf("ended with %v, want ETIMEDOUT, io.EOF or EPIPE", err)
+		}
+	}
+	if timeouts != 1 {
+		t.Errorf("%d of two were told ETIMEDOUT, want 1", timeouts)
+	}
+}
+
+// TestFaultFIN has a peer that closes as it should.
+func TestFaultFIN(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	near, far := l.connect(t, false)
+	hear(t, near, far)
+	far.Close()
+	if _, err := end(near, 5*time.Second); err != io.EOF {
+		t.Errorf("ended with %v, want io.EOF", err)
+	}
+	if p, err := fromConn(t, near).Progress(); err != nil || p.Aborted {
+		t.Errorf("Progress() = %+v, %v after a FIN, want not Aborted", p, err)
+	}
+}
+
+// TestFaultMultipath has a connection that speaks multipath TCP. It outlives its
+// only path by close_timeout, and dies with an error that says less.
+func TestFaultMultipath(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	const closeTimeout = 2 * time.Second
+	for _, h := range []*netlab.Host{l.near, l.far} {
+		if err := h.Do(func() error { return os.WriteFile("/proc/sys/net/mptcp/close_timeout", []byte("2"), 0) }); err != nil {
+			t.Skipf("no multipath TCP with a close timeout in this kernel: %v", err)
+		}
+	}
+	near, far := l.connect(t, true)
+	c := tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 1}
+	set(t, near, c)
+	start := hear(t, near, far)
+	_, err := fromConn(t, near).Progress()
+	wantError(t, "Progress", err, "TCP_INFO", errors.ErrUnsupported)
+	if err := l.cable.Cut(); err != nil {
+		t.Fatal(err)
+	}
+	nominal, _ := c.DetectionTime()
+	nominal += closeTimeout
+	at, err := end(near, late(nominal)+5*time.Second)
+	if after := at.Sub(start); !errors.Is(err, unix.ENOTCONN) || tcpopt.IsDeadPeer(err) || after < nominal-early || after > late(nominal)+time.Second {
+		t.Errorf("after %v: %v, want ENOTCONN after %v", after, err, nominal)
+	}
+}
+
+// TestFaultProgress looks at the counters while a peer is silent.
+func TestFaultProgress(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	near, far := l.connect(t, false)
+	set(t, near, tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 9})
+	hear(t, near, far)
+	s := fromConn(t, near)
+	before, err := s.Progress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.cable.Cut(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, s, "two probes unanswered", func(p tcpopt.Progress) bool {
+		return p.Probes == 2 && p.Silence > 2*time.Second-early && p.Silence < 3*time.Second && p.Pending == 0
+	})
+	if _, err := near.Write(make([]byte, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	p := until(t, s, "1000 bytes in flight", func(p tcpopt.Progress) bool { return p.Pending == 1000 })
+	if p.Acked != before.Acked || p.Received != before.Received || p.Aborted {
+		t.Errorf("Progress() = %+v, was %+v before the cut", p, before)
+	}
+	if err := l.cable.Heal(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, s, "acknowledged after all", func(p tcpopt.Progress) bool {
+		return p.Acked == before.Acked+1000 && p.Pending == 0 && p.Probes == 0
+	})
+}
+
+// TestDetectionTimeUserTimeout has what is Linux's own: a user timeout takes the
+// place of count.
+func TestDetectionTimeUserTimeout(t *testing.T) {
+	const s = time.Second
+	for _, tt := range []struct {
+		name       string
+		c          tcpopt.Config
+		idle, busy time.Duration
+	}{
+		{"alone", tcpopt.Config{UserTimeout: 5 * s}, tcpopt.Unbounded, 5 * s},
+		{"shorter than idle", tcpopt.Config{Enable: true, Idle: 60 * s, Interval: 20 * s, Count: 3, UserTimeout: 5 * s}, 80 * s, 5 * s},
+		{"at a probe", tcpopt.Config{Enable: true, Idle: 60 * s, Interval: 20 * s, Count: 3, UserTimeout: 100 * s}, 100 * s, 100 * s},
+		{"past a probe", tcpopt.Config{Enable: true, Idle: 60 * s, Interval: 20 * s, Count: 3, UserTimeout: 100*s + 1}, 120 * s, 100*s + time.Millisecond},
+		{"longer", tcpopt.Config{Enable: true, Idle: 60 * s, Interval: 20 * s, Count: 3, UserTimeout: 300 * s}, 300 * s, 300 * s},
+		{"without count", tcpopt.Config{Enable: true, Idle: 60 * s, Interval: 20 * s, UserTimeout: 300 * s}, 300 * s, 300 * s},
+		{"rounded up", tcpopt.Config{Enable: true, Idle: 1500 * time.Millisecond, Interval: 1, Count: 3}, 5 * s, tcpopt.Unbounded},
+		{"endless", tcpopt.Config{Enable: true, Idle: 60 * s, Interval: 20 * s, UserTimeout: 1<<63 - 1}, tcpopt.Unbounded, tcpopt.Unbounded},
+	} {
+		if idle, busy := tt.c.DetectionTime(); idle != tt.idle || busy != tt.busy {
+			t.Errorf("%s: %v, %v, want %v, %v", tt.name, idle, busy, tt.idle, tt.busy)
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package tcpopttest
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A way is a socket option that silences. remove answers ENOENT if there was
+// nothing to remove.
+type way struct {
+	name        string
+	add, remove func(fd int) error
+	mute        bool // and not only deaf
+}
+
+var (
+	signature = way{name: "TCP_MD5SIG", add: addKey, remove: removeKey, mute: true}
+	filter    = way{name: "SO_ATTACH_FILTER", add: attachFilter, remove: detachFilter}
+)
+
+func silence(tb testing.TB, rc syscall.RawConn) {
+	tb.Helper()
+	silenceBy(tb, rc, signature, filter)
+}
+
+// silenceBy silences rc by the first of ways that is not refused.
+func silenceBy(tb testing.TB, rc syscall.RawConn, ways ...way) {
+	tb.Helper()
+	if err := prepare(rc); err != nil {
+		tb.Fatalf("tcpopttest: silence: %v", err)
+	}
+	var refusals []string
+	for _, w := range ways {
+		if !w.mute {
+			settle(rc)
+		}
+		before, err := w.use(rc)
+		if err != nil {
+			refusals = append(refusals, w.name+": "+err.Error())
+			continue
+		}
+		if !w.mute {
+			refusals = append(refusals, w.name+": the peer is deaf but not mute, what it writes still arrives")
+			tb.Logf("tcpopttest: %s", strings.Join(refusals, "; "))
+		}
+		if !before {
+			// It may be closed, or its connection aborted: then all is well too.
+			tb.Cleanup(func() { rc.Control(func(fd uintptr) { w.remove(int(fd)) }) })
+		}
+		return
+	}
+	rc.Control(func(fd uintptr) {
+		if n, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PROTOCOL); err == nil && n == unix.IPPROTO_MPTCP {
+			refusals = append(refusals, "it is a multipath TCP socket, see SetMultipathTCP of package net")
+		}
+	})
+	tb.Skipf("tcpopttest: this kernel cannot silence this peer: %s", strings.Join(refusals, "; "))
+}
+
+// prepare returns an error if rc has no peer, and sends at once an ACK of what
+// its program has read, which may be delayed: were it lost, the near end would
+// have data in flight, and would not probe.
+func prepare(rc syscall.RawConn) (err error) {
+	cerr := rc.Control(func(fd uintptr) {
+		_, err = unix.Getpeername(int(fd))
+		err = os.NewSyscallError("getpeername", err)
+		unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK, 1)
+	})
+	return cmp.Or(cerr, err)
+}
+
+// settle waits for the ACK of what rc has sent, and gives up after twice the
+// longest delay of an ACK. A socket that is deaf but not mute would send it again
+// and again, and the near end would not be idle.
+func settle(rc syscall.RawConn) {
+	for deadline := time.Now().Add(400 * time.Millisecond); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		n := 0
+		rc.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.TIOCOUTQ) })
+		if n == 0 {
+			return
+		}
+	}
+}
+
+// use silences rc, and reports whether it was silent before.
+func (w way) use(rc syscall.RawConn) (before bool, err error) {
+	cerr := rc.Control(func(fd uintptr) {
+		// Linux can tell that there is nothing to remove. gVisor accepts options
+		// that it does not have, and would let a test pass with a peer that hears.
+		err = w.remove(int(fd))
+		if before = err == nil; before {
+			err = w.remove(int(fd))
+		}
+		switch {
+		case err == nil:
+			err = errors.New("accepted but without effect")
+		case err == unix.ENOENT:
+			err = os.NewSyscallError("setsockopt", w.add(int(fd)))
+		default:
+			err = os.NewSyscallError("setsockopt", err)
+		}
+	})
+	return before, cmp.Or(cerr, err)
+}
+
+func addKey(fd int) error    { return setKey(fd, "tcpopttest") }
+func removeKey(fd int) error { return setKey(fd, "") }
+
+// setKey sets the key for the address at the other end. An empty one removes it.
+func setKey(fd int, key string) error {
+	sa, err := unix.Getpeername(fd)
+	if err != nil {
+		return err
+	}
+	var sig unix.TCPMD5Sig
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4: // After the port, which has no meaning here.
+		sig.Addr.Family = unix.AF_INET
+		copy(sig.Addr.Data[2:], sa.Addr[:])
+	case *unix.SockaddrInet6: // After port and flow, and an IPv4 address mapped.
+		sig.Addr.Family = unix.AF_INET6
+		copy(sig.Addr.Data[6:], sa.Addr[:])
+	default:
+		return fmt.Errorf("%T: %w", sa, errors.ErrUnsupported)
+	}
+	sig.Keylen = uint16(copy(sig.Key[:], key))
+	return unix.SetsockoptTCPMD5Sig(fd, unix.IPPROTO_TCP, unix.TCP_MD5SIG, &sig)
+}
+
+// attachFilter attaches a classic BPF program that accepts 0 bytes of anything.
+func attachFilter(fd int) error {
+	drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 0}
+	return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop})
+}
+
+func detachFilter(fd int) error {
+	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0)
+}

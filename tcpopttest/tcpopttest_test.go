@@ -1,0 +1,239 @@
+package tcpopttest_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/tcpopttest"
+)
+
+// TestMain lets the tests wait side by side, unless -parallel says otherwise.
+func TestMain(m *testing.M) {
+	flag.Set("test.parallel", "64")
+	os.Exit(m.Run())
+}
+
+// shortest is the least that a system takes, and due is its detection time.
+var shortest = tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 1}
+
+const due = 2 * time.Second
+
+// A recorder is a test that keeps what Silence says of it.
+type recorder struct {
+	testing.TB
+	fatal, skip, log string
+	cleanups         int
+}
+
+func (r *recorder) Helper()                   {}
+func (r *recorder) Fatalf(f string, a ...any) { r.fatal = fmt.Sprintf(f, a...); runtime.Goexit() }
+func (r *recorder) Skipf(f string, a ...any)  { r.skip = fmt.Sprintf(f, a...); runtime.Goexit() }
+func (r *recorder) Logf(f string, a ...any)   { r.log = fmt.Sprintf(f, a...) }
+func (r *recorder) Cleanup(f func())          { r.cleanups++; r.TB.Cleanup(f) }
+
+// record returns what f did to the test that it was given.
+func record(t *testing.T, f func(testing.TB)) *recorder {
+	t.Helper()
+	r := &recorder{TB: t}
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		f(r)
+	}()
+	<-done
+	return r
+}
+
+// A link tells how to connect.
+type link struct {
+	network, address    string // of the listener
+	swap                bool   // the near end is the accepted one
+	multipath, isSecure bool
+}
+
+// connect returns both ends of a connection that has nothing in flight, with
+// keepalive left alone by package net.
+func connect(t *testing.T, k link) (near, peer net.Conn) {
+	t.Helper()
+	lc := net.ListenConfig{KeepAlive: -1}
+	lc.SetMultipathTCP(k.multipath)
+	l, err := lc.Listen(t.Context(), k.network, k.address)
+	if err != nil {
+		t.Skipf("no listener on %s: %v", k.address, err)
+	}
+	t.Cleanup(func() { l.Close() })
+	d := net.Dialer{KeepAlive: -1}
+	d.SetMultipathTCP(k.multipath)
+	host := "127.0.0.1"
+	if k.network == "tcp6" {
+		host = "::1"
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := d.Dial("tcp", net.JoinHostPort(host, port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	server, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	if k.isSecure {
+		client, server = secure(t, client, server)
+	}
+	if k.swap {
+		client, server = server, client
+	}
+	// An answer acknowledges what the near end has sent.
+	roundTrip(t, client, server)
+	return client, server
+}
+
+func secure(t *testing.T, client, server net.Conn) (c, s net.Conn) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := x509.Certificate{SerialNumber: big.NewInt(1)}
+	cert, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c = tls.Client(client, &tls.Config{InsecureSkipVerify: true})
+	s = tls.Server(server, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{cert}, PrivateKey: key}}})
+	return c, s
+}
+
+// roundTrip sends a byte from a to b and back.
+func roundTrip(t *testing.T, a, b net.Conn) {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() {
+		buf := make([]byte, 1)
+		_, err := io.ReadFull(b, buf)
+		if err == nil {
+			_, err = b.Write(buf)
+		}
+		done <- err
+	}()
+	deadline := time.Now().Add(10 * time.Second)
+	a.SetDeadline(deadline)
+	b.SetDeadline(deadline)
+	if _, err := a.Write([]byte{'r'}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(a, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	a.SetDeadline(time.Time{})
+	b.SetDeadline(time.Time{})
+}
+
+// hears reports whether anything arrives at c within d.
+func hears(t *testing.T, c net.Conn, d time.Duration) bool {
+	t.Helper()
+	c.SetReadDeadline(time.Now().Add(d))
+	defer c.SetReadDeadline(time.Time{})
+	_, err := c.Read(make([]byte, 1))
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("Read() = %v, want a byte or silence", err)
+	}
+	return err == nil
+}
+
+func setConfig(t *testing.T, c net.Conn, config tcpopt.Config) {
+	t.Helper()
+	s, err := tcpopt.FromConn(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch err := s.SetConfig(config); {
+	case errors.Is(err, errors.ErrUnsupported):
+		t.Skip(err)
+	case err != nil:
+		t.Fatal(err)
+	}
+}
+
+// TestNotSilenced shows that the tests of a silent peer could fail.
+func TestNotSilenced(t *testing.T) {
+	t.Parallel()
+	for _, k := range []link{
+		{network: "tcp4", address: "127.0.0.1:0"},
+		{network: "tcp6", address: "[::1]:0"},
+	} {
+		t.Run(k.network, func(t *testing.T) {
+			t.Parallel()
+			near, peer := connect(t, k)
+			setConfig(t, near, shortest)
+			if hears(t, near, 2*due) {
+				t.Error("the peer said something")
+			}
+			roundTrip(t, near, peer)
+		})
+	}
+}
+
+func TestNoTCP(t *testing.T) {
+	t.Parallel()
+	pipe, other := net.Pipe()
+	t.Cleanup(func() { pipe.Close(); other.Close() })
+	for _, tt := range []struct {
+		name string
+		peer net.Conn
+		want string
+	}{
+		{"nil", nil, "no connection"},
+		{"pipe", pipe, "not a TCP connection"},
+		{"tls over a pipe", tls.Client(pipe, nil), "not a TCP connection"},
+		{"nil connection", (*net.TCPConn)(nil), "nil *net.TCPConn"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := record(t, func(tb testing.TB) { tcpopttest.Silence(tb, tt.peer) })
+			if !strings.Contains(got.fatal, tt.want) || got.skip != "" {
+				t.Errorf("fatal %q, skip %q, want fatal %q", got.fatal, got.skip, tt.want)
+			}
+		})
+	}
+}
+
+// TestSkips shows that a test never passes where its peer is not silent.
+func TestSkips(t *testing.T) {
+	t.Parallel()
+	_, peer := connect(t, link{network: "tcp4", address: "127.0.0.1:0"})
+	got := record(t, func(tb testing.TB) { tcpopttest.Silence(tb, peer) })
+	switch {
+	case got.fatal != "":
+		t.Errorf("fatal %q", got.fatal)
+	case runtime.GOOS == "linux":
+		// Which ones an environment allows is tested one by one.
+		if silent := got.cleanups == 1; silent == (got.skip != "") {
+			t.Errorf("skip %q with %d cleanups", got.skip, got.cleanups)
+		}
+	case got.skip != "tcpopttest: no way to silence a TCP peer without privileges is known on "+runtime.GOOS:
+		t.Errorf("skip %q", got.skip)
+	}
+}
