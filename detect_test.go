@@ -123,6 +123,25 @@ func TestDetectionTime(t *testing.T) {
 	}
 }
 
+func TestDetectionTimeEndsBusy(t *testing.T) {
+	if !tcpopt.UserTimeoutRow.Settable() || !tcpopt.KeepCountRow.Settable() {
+		t.Skip("no user timeout on this OS")
+	}
+	const s = time.Second
+	c := tcpopt.Config{Enable: true, Idle: 60 * s, Interval: 20 * s, Count: 3}
+	if idle, busy := tcpopt.DetectionTimeEndsBusy(c); idle != 120*s || busy != 120*s {
+		t.Errorf("%+v: %v, %v, want 2m, 2m", c, idle, busy)
+	}
+	c.UserTimeout = 30 * s
+	if _, busy := tcpopt.DetectionTimeEndsBusy(c); busy != 30*s {
+		t.Errorf("%+v: busy %v, want 30s", c, busy)
+	}
+	c.Enable = false
+	if _, busy := tcpopt.DetectionTimeEndsBusy(c); busy != 30*s {
+		t.Errorf("%+v: busy %v, want 30s", c, busy)
+	}
+}
+
 func TestIsDeadPeer(t *testing.T) {
 	wrap := func(op string, err error) error {
 		return fmt.Errorf("wrapped: %w", &net.OpError{Op: op, Net: "tcp", Err: os.NewSyscallError(op, err)})

@@ -64,6 +64,14 @@ func WriteOrder(c Config, needsOn bool) (labels []string) {
 	return labels
 }
 
+// DetectionTimeEndsBusy is c.DetectionTime on a system whose keepalive also ends
+// a connection with data in flight.
+func DetectionTimeEndsBusy(c Config) (idle, busy time.Duration) {
+	defer func(was bool) { keepIdle.endsBusy = was }(keepIdle.endsBusy)
+	keepIdle.endsBusy = true
+	return c.DetectionTime()
+}
+
 // AsListener is s as FromListener returns it.
 func AsListener(s Socket) Socket {
 	s.conn, s.raw, s.kind = nil, mustRaw(s), listener

@@ -57,9 +57,14 @@ func newLab(t testing.TB) lab {
 // connect returns both ends of a connection over the cable.
 func (l lab) connect(t testing.TB, multipath bool) (near, far *net.TCPConn) {
 	t.Helper()
+	return l.connectTo(t, l.far.IPv4, multipath)
+}
+
+func (l lab) connectTo(t testing.TB, address netip.Addr, multipath bool) (near, far *net.TCPConn) {
+	t.Helper()
 	var ln net.Listener
 	need(t, l.far.Do(func() (err error) {
-		ln, err = listenConfig(multipath).Listen(t.Context(), "tcp", netip.AddrPortFrom(l.far.IPv4, 0).String())
+		ln, err = listenConfig(multipath).Listen(t.Context(), "tcp", netip.AddrPortFrom(address, 0).String())
 		return err
 	}))
 	defer ln.Close()
@@ -446,18 +451,25 @@ func TestFaultShutWindow(t *testing.T) {
 func TestFaultReject(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
+		name string
 		with string
+		ipv6 bool
 		want error
 		dead bool
 	}{
-		{"icmpx port-unreachable", syscall.ECONNREFUSED, true},
-		{"icmpx admin-prohibited", syscall.EHOSTUNREACH, true},
-		{"tcp reset", syscall.ECONNRESET, false},
+		{"port", "icmpx port-unreachable", false, syscall.ECONNREFUSED, true},
+		{"prohibited", "icmpx admin-prohibited", false, syscall.EHOSTUNREACH, true},
+		{"prohibited on ipv6", "icmpx admin-prohibited", true, syscall.EACCES, true},
+		{"reset", "tcp reset", false, syscall.ECONNRESET, false},
 	} {
-		t.Run(tt.with, func(t *testing.T) {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t)
-			near, far := l.connect(t, false)
+			address := l.far.IPv4
+			if tt.ipv6 {
+				address = l.far.IPv6
+			}
+			near, far := l.connectTo(t, address, false)
 			set(t, near, tcpopt.Config{UserTimeout: time.Second})
 			hear(t, near, far)
 			need(t, l.cable.Reject(l.near, tt.with))

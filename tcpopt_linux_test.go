@@ -46,15 +46,9 @@ func connectMultipath(t *testing.T) (client, server *net.TCPConn) {
 	needMultipath(t)
 	client, server = connect(t, "tcp4", true)
 	for _, c := range []*net.TCPConn{client, server} {
-		rc, err := c.SyscallConn()
-		if err != nil {
-			t.Fatal(err)
+		if got := protocol(t, c); got != unix.IPPROTO_MPTCP {
+			t.Fatalf("SO_PROTOCOL is %d, want %d", got, unix.IPPROTO_MPTCP)
 		}
-		rc.Control(func(fd uintptr) {
-			if n, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PROTOCOL); n != unix.IPPROTO_MPTCP || err != nil {
-				t.Fatalf("SO_PROTOCOL is %d, %v, want %d", n, err, unix.IPPROTO_MPTCP)
-			}
-		})
 	}
 	return client, server
 }
@@ -184,4 +178,26 @@ func TestRawOptions(t *testing.T) {
 			t.Errorf("the kernel has %v, want %v", got, want)
 		}
 	})
+}
+
+// TestProgressFallback has a multipath TCP socket whose peer speaks plain TCP.
+func TestProgressFallback(t *testing.T) {
+	needMultipath(t)
+	l := listen(t, "tcp4", false)
+	d := net.Dialer{KeepAlive: -1}
+	d.SetMultipathTCP(true)
+	c, err := d.Dial("tcp4", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if got := protocol(t, c); got != unix.IPPROTO_MPTCP {
+		t.Errorf("SO_PROTOCOL is %d, want %d", got, unix.IPPROTO_MPTCP)
+	}
+	s := fromConn(t, c)
+	needProgress(t, s)
+	if _, err := c.Write(make([]byte, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	until(t, s, "acknowledged", func(p tcpopt.Progress) bool { return p.Acked >= 1000 && p.Pending == 0 })
 }
