@@ -16,9 +16,19 @@ build)
 run)
 	found=$(find . -name tests.exe)
 	test "$found"
+	# Most tests wait for a kernel's timers, so packages need not wait in turn.
 	for tests in $found; do
-		echo "# ${tests%/*}"
-		(cd "${tests%/*}" && "$@" ./tests.exe -test.v -test.timeout=5m)
+		(
+			cd "${tests%/*}"
+			"$@" ./tests.exe -test.v -test.timeout=5m >tests.out 2>&1 || echo "FAIL $tests" >>tests.out
+		) &
 	done
+	wait
+	failed=0
+	for tests in $found; do
+		cat "${tests%/*}/tests.out"
+		! tail -n 1 "${tests%/*}/tests.out" | grep '^FAIL ' >&2 || failed=1
+	done
+	exit $failed
 	;;
 esac

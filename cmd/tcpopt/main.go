@@ -3,14 +3,35 @@
 // Usage:
 //
 //	tcpopt defaults [-json]
+//	tcpopt ls [flags]
+//	tcpopt set [flags]
 //
 // Defaults prints the keepalive that a new socket gets, the system-wide
 // settings that it comes from, and which options a socket can get and set here,
 // each tried on a new socket. With -json it prints one object; a value that the
 // system does not tell is null there, and times are in seconds.
 //
-// The exit status is 0 if all went well, 1 if something could not be learned and
-// 2 if the arguments are wrong.
+// Ls lists TCP sockets of the processes given by -pid or -name, or of all that
+// may be read, with their keepalive and the time after which each would notice a
+// dead peer: with nothing in flight, where "never" means that keepalive is off,
+// and with unacknowledged data, where "system" means that the sysctl tcp_retries2
+// decides, see tcp(7). A summary says what could not be read and why. Set changes
+// the keepalive of live sockets and prints how to restore it. It sets a user
+// timeout only where that cannot end a healthy connection: not while data or a
+// shut window wait for the peer, nor before a long silent peer has answered. It
+// waits up to 3 s for that. Both need Linux 5.6 and the right to trace a process,
+// see pidfd_getfd(2) and ptrace(2).
+//
+// Ls -json prints an object with version, which is 1, sockets, unreadable, the
+// processes that could not be read counted by reason, and unowned, the sockets of
+// this network namespace that no process has that could be read, or null where
+// that was not asked. Times are in seconds; in a socket, a detection_seconds or
+// busy_seconds of null is unbounded, and a user_timeout_seconds, probes or
+// silence_seconds of null is what the kernel does not tell. With -by there are
+// totals too.
+//
+// The exit status is 0 if all went well, 1 if something failed, 2 if the
+// arguments are wrong and 3 if ls -check found something.
 package main
 
 import (
@@ -29,6 +50,8 @@ type verb struct {
 
 var verbs = []*verb{
 	{"defaults", "[-json]", "print this system's keepalive defaults and where they are set", "tcpopt defaults -json", runDefaults},
+	{"ls", "[-pid N]... [-name COMMAND] [-local A] [-remote A] [-state S] [-listen] [-off] [-slower D] [-suspect] [-by command|remote] [-check] [-json]", "list TCP sockets of other processes and when each would notice a dead peer", "tcpopt ls -name postgres -slower 1m", runLs},
+	{"set", "(-pid N | -name COMMAND) (-fd F | -local A | -remote A | -all) (-within D [-no-user-timeout] | -on | -off | -idle D -interval D -count N -user-timeout D) [-dry-run] [-yes]", "change the keepalive of live sockets of other processes", "tcpopt set -name postgres -remote 10.0.0.0/8 -within 30s -dry-run", runSet},
 }
 
 // Exit statuses.
@@ -91,8 +114,7 @@ func (v *verb) parse(flags *flag.FlagSet, args []string, stdout, stderr io.Write
 		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
 		fallthrough
 	case err != nil:
-		fmt.Fprintf(stderr, "tcpopt %s: %v\n", v.name, err)
-		help(stderr)
+		fmt.Fprintf(stderr, "tcpopt %s: %v; usage: tcpopt %[1]s -h\n", v.name, err)
 		return misuse, false
 	}
 	return done, true

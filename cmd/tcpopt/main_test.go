@@ -17,6 +17,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv("TCPOPT_COMMAND") != "" {
 		main()
 	}
+	if program := programs[os.Getenv("TCPOPT_PROGRAM")]; program != nil {
+		os.Exit(program())
+	}
 	netlab.Enter() // Where it fails, NewHost says why.
 	os.Exit(m.Run())
 }

@@ -1,0 +1,12 @@
+module github.com/tcpopt/tcpopt/bench
+
+go 1.26.0
+
+replace github.com/tcpopt/tcpopt => ../
+
+require (
+	github.com/hashicorp/yamux v0.1.2
+	github.com/tcpopt/tcpopt v0.0.0-00010101000000-000000000000
+)
+
+require golang.org/x/sys v0.49.0 // indirect

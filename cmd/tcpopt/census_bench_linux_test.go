@@ -1,0 +1,79 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// BenchmarkLs lists 10⁴ connections of several processes to a file, in turns with
+// ss -tanpo, and also tells the memory and how long a duplicate was held.
+//
+//	go test -run '^$' -bench Ls -benchtime 21x ./cmd/tcpopt
+func BenchmarkLs(b *testing.B) {
+	needsTaking(b)
+	const programs, connections = 5, 1000 // Each has two ends.
+	for i := range programs {
+		hold(b, plainly, "-ip", "127.1.0."+strconv.Itoa(i+1), "-n", strconv.Itoa(connections))
+	}
+	out, err := os.CreateTemp(b.TempDir(), "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer out.Close()
+	rss := int64(0)
+	timed := func(cmd *exec.Cmd) time.Duration {
+		out.Truncate(0)
+		out.Seek(0, 0)
+		cmd.Stdout, cmd.Stderr = out, os.Stderr
+		start := time.Now()
+		if err := cmd.Run(); err != nil {
+			b.Fatal(err)
+		}
+		return time.Since(start)
+	}
+	_, err = exec.LookPath("ss")
+	var ls, ss []time.Duration
+	for b.Loop() {
+		cmd := self("", "ls")
+		cmd.Env = append(cmd.Env, "TCPOPT_COMMAND=1")
+		ls = append(ls, timed(cmd))
+		rss = max(rss, maxRSS(cmd))
+		if err == nil {
+			ss = append(ss, timed(exec.Command("ss", "-tanpo")))
+		}
+	}
+	var holds []time.Duration
+	for range 10 {
+		c, err := takeCensus(&query{fd: -1})
+		if err != nil || len(c.sockets) < 2*programs*connections {
+			b.Fatalf("%d sockets, %v", len(c.sockets), err)
+		}
+		for i := range c.sockets {
+			holds = append(holds, c.sockets[i].held)
+		}
+	}
+	median := func(d []time.Duration) float64 {
+		slices.Sort(d)
+		return float64(d[len(d)/2].Nanoseconds())
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(median(ls)/1e6, "ls-ms")
+	if len(ss) > 0 {
+		b.ReportMetric(median(ss)/1e6, "ss-ms")
+		b.ReportMetric(median(ls)/median(ss), "ls/ss")
+	}
+	b.ReportMetric(float64(rss)/1024, "MiB")
+	b.ReportMetric(median(holds)/1e3, "held-median-µs")
+	b.ReportMetric(float64(holds[len(holds)*999/1000].Nanoseconds())/1e3, "held-p999-µs")
+	b.ReportMetric(float64(slices.Max(holds).Nanoseconds())/1e3, "held-worst-µs")
+}
+
+// maxRSS is in KiB.
+func maxRSS(cmd *exec.Cmd) int64 {
+	return int64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)
+}

@@ -1,0 +1,929 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/netlab"
+)
+
+var (
+	_ = register("hold", holdSockets)
+	_ = register("churn", churn)
+	_ = register("dial", dial)
+	_ = register("confined", confined)
+)
+
+// A held socket is what the program that has it says of it.
+type held struct {
+	FD                             int
+	Local, Remote                  string
+	Enable                         bool
+	Idle, Interval, Count, Timeout float64
+}
+
+// holdSockets holds connections to itself, prints what they have and waits for
+// the end of its input.
+func holdSockets() int {
+	var flags flag.FlagSet
+	n := flags.Int("n", 1, "how many connections")
+	special := flags.Int("special", 0, "how many of them have a Config")
+	ip := flags.String("ip", "127.0.0.1", "address")
+	multipath := flags.Bool("mptcp", false, "multipath TCP")
+	private := flags.Bool("private", false, "not dumpable")
+	others := flags.Bool("others", false, "hold other kinds of sockets too")
+	share := flags.Bool("share", false, "share them with another process")
+	flags.Parse(os.Args[1:])
+	if *private {
+		unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
+	}
+	lc := net.ListenConfig{KeepAlive: -1}
+	lc.SetMultipathTCP(*multipath)
+	l, err := lc.Listen(context.Background(), "tcp", net.JoinHostPort(*ip, "0"))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	d := net.Dialer{KeepAlive: -1}
+	d.SetMultipathTCP(*multipath)
+	var all []held
+	var files []*os.File
+	describe := func(s tcpopt.Socket, c syscall.Conn, local, remote net.Addr) {
+		rc, _ := c.SyscallConn()
+		h := held{Local: local.String()}
+		if remote != nil {
+			h.Remote = remote.String()
+		}
+		rc.Control(func(fd uintptr) { h.FD = int(fd) })
+		config, err := s.Config()
+		if err != nil {
+			panic(err)
+		}
+		h.Enable, h.Idle, h.Interval = config.Enable, config.Idle.Seconds(), config.Interval.Seconds()
+		h.Count, h.Timeout = float64(config.Count), config.UserTimeout.Seconds()
+		all = append(all, h)
+		if *share {
+			f, err := c.(interface{ File() (*os.File, error) }).File()
+			if err != nil {
+				panic(err)
+			}
+			files = append(files, f)
+		}
+	}
+	s, _ := tcpopt.FromListener(l)
+	describe(s, l.(*net.TCPListener), l.Addr(), nil)
+	var keep []any
+	for i := range *n {
+		c, err := d.Dial("tcp", l.Addr().String())
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		a, err := l.Accept()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		for j, c := range []net.Conn{c, a} {
+			s, err := tcpopt.FromConn(c)
+			if err == nil && j == 0 && i < *special {
+				config := tcpopt.Config{Enable: true, Idle: 31 * time.Second, Interval: 7 * time.Second, Count: 5}
+				if !*multipath {
+					config.UserTimeout = 12345 * time.Millisecond
+				}
+				err = s.SetConfig(config)
+			}
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				return 1
+			}
+			describe(s, c.(*net.TCPConn), c.LocalAddr(), c.RemoteAddr())
+		}
+		keep = append(keep, c, a)
+	}
+	if *others {
+		u, _ := net.ListenPacket("udp", "127.0.0.1:0")
+		x, _ := net.Listen("unix", "@tcpopt-"+strconv.Itoa(os.Getpid()))
+		r, w, _ := os.Pipe()
+		keep = append(keep, u, x, r, w)
+	}
+	if *share {
+		heir := self("hold", "-n", "0")
+		heir.ExtraFiles = files
+		in, _ := heir.StdinPipe()
+		out, _ := heir.StdoutPipe()
+		if err := heir.Start(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		bufio.NewReader(out).ReadString('\n')
+		defer func() { in.Close(); heir.Wait() }()
+		for _, f := range files {
+			f.Close()
+		}
+	}
+	b, _ := json.Marshal(all)
+	fmt.Printf("%s\n", b)
+	io.Copy(io.Discard, os.Stdin)
+	runtime.KeepAlive(keep)
+	return 0
+}
+
+// churn opens and closes connections until the end of its input, then prints
+// what went wrong.
+func churn() int {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println("ready")
+	end, ends := make(chan struct{}), make(chan time.Time)
+	go func() { io.Copy(io.Discard, os.Stdin); close(end) }()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				io.Copy(c, c)
+				ends <- time.Now()
+				c.Close()
+			}()
+		}
+	}()
+	n, bad, worst := 0, 0, time.Duration(0)
+	complain := func(err error) {
+		if err != nil {
+			bad++
+			fmt.Fprintln(os.Stderr, "churn:", err)
+		}
+	}
+	var files []*os.File
+	for ; ; n++ {
+		select {
+		case <-end:
+			fmt.Printf("%d %d %d\n", n, bad, worst.Microseconds())
+			return 0
+		default:
+		}
+		c, err := net.Dial("tcp", l.Addr().String())
+		complain(err)
+		if err != nil {
+			continue
+		}
+		_, err = c.Write([]byte("x"))
+		complain(err)
+		_, err = io.ReadFull(c, make([]byte, 1))
+		complain(err)
+		start := time.Now()
+		complain(c.Close())
+		worst = max(worst, time.Since(start), (<-ends).Sub(start)) // Until the other end knows.
+		// The number that the connection had becomes something else's.
+		f, err := os.Open("/dev/null")
+		complain(err)
+		if files = append(files, f); len(files) == 8 {
+			for _, f := range files {
+				f.Close()
+			}
+			files = files[:0]
+		}
+		u, err := net.Dial("udp", "127.0.0.1:9")
+		complain(err)
+		u.Close()
+	}
+}
+
+// dial connects, writes or not, and tells when and how that ends.
+func dial() int {
+	var flags flag.FlagSet
+	to := flags.String("to", "", "address")
+	write := flags.Bool("write", false, "write for ever")
+	flags.Parse(os.Args[1:])
+	d := net.Dialer{KeepAlive: -1}
+	d.SetMultipathTCP(false)
+	c, err := d.Dial("tcp", *to)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println("connected", c.LocalAddr())
+	go func() { io.Copy(io.Discard, os.Stdin); os.Exit(0) }()
+	if *write {
+		for b := make([]byte, 1<<16); err == nil; {
+			_, err = c.Write(b)
+		}
+	} else {
+		_, err = c.Read(make([]byte, 1))
+	}
+	fmt.Println(tcpopt.IsDeadPeer(err), err)
+	return 0
+}
+
+// confined is the command with a seccomp filter that forbids pidfd_getfd.
+func confined() int {
+	const allow, deny = 0x7fff0000, 0x00050000 // SECCOMP_RET_ALLOW and _ERRNO of seccomp(2)
+	program := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0},
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.SYS_PIDFD_GETFD, Jf: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: deny | uint32(confinedErrno())},
+		{Code: unix.BPF_RET | unix.BPF_K, K: allow},
+	}
+	fprog := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
+	unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+	const setModeFilter, allThreads = 1, 1
+	if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, setModeFilter, allThreads, uintptr(unsafe.Pointer(&fprog))); errno != 0 {
+		fmt.Fprintln(os.Stderr, "seccomp:", errno)
+		return 99
+	}
+	return run(os.Args[1:], os.Stdout, os.Stderr)
+}
+
+func confinedErrno() unix.Errno {
+	if os.Getenv("TCPOPT_ERRNO") == "ENOSYS" {
+		return unix.ENOSYS
+	}
+	return unix.EPERM
+}
+
+// self is the test binary as another program.
+func self(program string, args ...string) *exec.Cmd {
+	cmd := exec.Command("/proc/self/exe", args...)
+	cmd.Env = append(os.Environ(), "TCPOPT_PROGRAM="+program)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// A running program reads lines and is ended by end or with the test.
+type running struct {
+	pid   string
+	lines *bufio.Reader
+	end   func()
+}
+
+func (r *running) line(t testing.TB) string {
+	t.Helper()
+	line, err := r.lines.ReadString('\n')
+	if err != nil {
+		t.Fatalf("the program said %q, then: %v", line, err)
+	}
+	return strings.TrimSuffix(line, "\n")
+}
+
+func start(t testing.TB, cmd *exec.Cmd, by func(*exec.Cmd) error) *running {
+	t.Helper()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := by(cmd); err != nil {
+		if errors.Is(err, syscall.ENOEXEC) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EACCES) {
+			t.Skipf("cannot start programs here: %v", err)
+		}
+		t.Fatal(err)
+	}
+	r := &running{pid: strconv.Itoa(cmd.Process.Pid), lines: bufio.NewReader(out)}
+	r.end = sync.OnceFunc(func() { in.Close() })
+	t.Cleanup(func() {
+		r.end()
+		time.AfterFunc(5*time.Second, func() { cmd.Process.Kill() })
+		cmd.Wait()
+	})
+	return r
+}
+
+// hold starts a program that holds sockets.
+func hold(t testing.TB, by func(*exec.Cmd) error, args ...string) (*running, []held) {
+	t.Helper()
+	r := start(t, self("hold", args...), by)
+	var all []held
+	if line := r.line(t); json.Unmarshal([]byte(line), &all) != nil {
+		t.Fatalf("the program said %q", line)
+	}
+	return r, all
+}
+
+func plainly(cmd *exec.Cmd) error { return cmd.Start() }
+
+// needsTaking skips where no descriptor can be taken at all.
+func needsTaking(t testing.TB) {
+	t.Helper()
+	pidfd, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err == nil {
+		defer unix.Close(pidfd)
+		var fd int
+		if fd, err = unix.PidfdGetfd(pidfd, pidfd, 0); err == nil {
+			unix.Close(fd)
+			return
+		}
+	}
+	t.Skipf("no pidfd_getfd here: %v", err)
+}
+
+// command runs the command in this process.
+func command(args ...string) (status int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	status = run(args, &out, &errs)
+	return status, out.String(), errs.String()
+}
+
+// list is ls -json with args, by its keys as they are in the text.
+func list(t testing.TB, args ...string) (sockets []map[string]any, whole map[string]any) {
+	t.Helper()
+	status, stdout, stderr := command(append([]string{"ls", "-json"}, args...)...)
+	if status != 0 || stderr != "" {
+		t.Fatalf("ls %q: status %d, stderr %q", args, status, stderr)
+	}
+	return parse(t, stdout)
+}
+
+func parse(t testing.TB, stdout string) (sockets []map[string]any, whole map[string]any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(stdout), &whole); err != nil {
+		t.Fatalf("%v in %s", err, stdout)
+	}
+	for _, s := range whole["sockets"].([]any) {
+		sockets = append(sockets, s.(map[string]any))
+	}
+	return sockets, whole
+}
+
+func TestLsExact(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	n, special := "150", "50"
+	if many := os.Getenv("TCPOPT_MANY"); many != "" {
+		n = many
+	}
+	for _, ip := range []string{"127.0.0.1", "::1"} {
+		r, all := hold(t, plainly, "-ip", ip, "-n", n, "-special", special, "-others")
+		sockets, whole := list(t, "-pid", r.pid, "-listen")
+		if v := whole["version"]; v != 1.0 {
+			t.Errorf("version is %v", v)
+		}
+		if u, ok := whole["unowned"]; !ok || u != nil {
+			t.Errorf("unowned is %v", u)
+		}
+		if u := whole["unreadable"]; len(u.(map[string]any)) != 0 {
+			t.Errorf("unreadable is %v", u)
+		}
+		got := map[int]map[string]any{}
+		for _, s := range sockets {
+			got[int(s["fd"].(float64))] = s
+		}
+		if len(sockets) != len(all) || len(got) != len(all) {
+			t.Fatalf("%s: %d sockets, %d descriptors, want %d", ip, len(sockets), len(got), len(all))
+		}
+		netns, _ := namespaceOf("/proc/self")
+		comm, _ := os.ReadFile("/proc/" + r.pid + "/comm")
+		enabled := 0
+		for _, h := range all {
+			s := got[h.FD]
+			link, _ := os.Readlink("/proc/" + r.pid + "/fd/" + strconv.Itoa(h.FD))
+			want := map[string]any{
+				"fd": float64(h.FD), "inode": nil, "netns": float64(netns), "protocol": "tcp", "command": strings.TrimSpace(string(comm)),
+				"local": h.Local, "remote": h.Remote, "state": "established", "enable": h.Enable,
+				"idle_seconds": h.Idle, "interval_seconds": h.Interval, "count": h.Count, "user_timeout_seconds": h.Timeout,
+				"detection_seconds": nil, "busy_seconds": nil, "probes": 0.0, "pending": 0.0,
+			}
+			if h.Remote == "" {
+				want["state"], want["probes"] = "listen", nil
+				delete(want, "remote")
+			}
+			if h.Enable {
+				enabled++
+				want["detection_seconds"], want["busy_seconds"] = 38.0, 12.345 // The user timeout outranks the count.
+			}
+			pid, _ := strconv.Atoi(r.pid)
+			want["pid"] = float64(pid)
+			want["inode"], _ = strconv.ParseFloat(strings.Trim(strings.TrimPrefix(link, "socket:"), "[]"), 64)
+			for key, value := range want {
+				if have, ok := s[key]; !ok || have != value {
+					t.Errorf("%s: descriptor %d: %s is %v, want %v", ip, h.FD, key, have, value)
+				}
+			}
+			if silence, ok := s["silence_seconds"].(float64); ok != (h.Remote != "") || silence < 0 || silence > 60 {
+				t.Errorf("%s: descriptor %d: silence_seconds is %v", ip, h.FD, s["silence_seconds"])
+			}
+			if len(s) != 19 {
+				t.Errorf("%s: keys are %v", ip, slices.Sorted(maps.Keys(s)))
+			}
+		}
+		if enabled != 50 {
+			t.Errorf("%d have keepalive, want 50", enabled)
+		}
+		if sockets, _ := list(t, "-pid", r.pid); len(sockets) != len(all)-1 {
+			t.Errorf("%d sockets without -listen, want %d", len(sockets), len(all)-1)
+		}
+	}
+}
+
+func TestLsFilters(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	r, all := hold(t, plainly, "-n", "5", "-special", "2")
+	listener := all[0].Local
+	_, port, _ := net.SplitHostPort(listener)
+	one := all[1].Local // of a client with keepalive
+	comm, _ := os.ReadFile("/proc/" + r.pid + "/comm")
+	for _, tt := range []struct {
+		args string
+		want int
+	}{
+		{"", 10},
+		{"-off", 8},
+		{"-slower 38s", 8},
+		{"-slower 37s", 10},
+		{"-suspect", 0},
+		{"-local :" + port, 5},
+		{"-remote :" + port, 5},
+		{"-remote :" + port + " -off", 3},
+		{"-remote " + listener, 5},
+		{"-local " + one, 1},
+		{"-local 127.0.0.0/8", 10},
+		{"-local 127.0.0.1 -remote 127.0.0.1", 10},
+		{"-local 10.0.0.0/8", 0},
+		{"-local ::1", 0},
+		{"-state established", 10},
+		{"-state ESTAB", 10},
+		{"-state close-wait", 0},
+		{"-state listen", 1},
+		{"-listen", 11},
+		{"-listen -off", 9},
+		{"-name " + strings.TrimSpace(string(comm)), 10},
+		{"-name nobodyhasthis", 0},
+	} {
+		args := append([]string{"-pid", r.pid}, strings.Fields(tt.args)...)
+		if sockets, _ := list(t, args...); len(sockets) != tt.want {
+			t.Errorf("ls %s: %d sockets, want %d", tt.args, len(sockets), tt.want)
+		}
+		want := 0
+		if tt.want > 0 {
+			want = 3
+		}
+		if status, _, stderr := command(append([]string{"ls", "-check"}, args...)...); status != want || stderr != "" {
+			t.Errorf("ls -check %s: status %d, stderr %q, want %d", tt.args, status, stderr, want)
+		}
+	}
+
+	_, text, _ := command("ls", "-pid", r.pid)
+	lines := strings.Split(text, "\n")
+	if len(lines) != 13 || !regexp.MustCompile(`^`+r.pid+` +\S+ +\d+ +`+one+` +`+listener+` +established +on +31s +7s +5 +12.345s +38s +12.345s +0 +[0-9.m]+s +0$`).MatchString(lines[1]) ||
+		lines[11] != "10 sockets, 8 without keepalive, 0 suspect" {
+		t.Errorf("printed\n%s", text)
+	}
+	_, text, _ = command("ls", "-pid", r.pid, "-by", "remote")
+	if !regexp.MustCompile(`(?m)^127\.0\.0\.1 +10 +8 +8 +38s +8 +0$`).MatchString(text) {
+		t.Errorf("by remote:\n%s", text)
+	}
+	_, whole := list(t, "-pid", r.pid, "-by", "command")
+	want := map[string]any{"by": strings.TrimSpace(string(comm)), "sockets": 10.0, "off": 8.0, "unbounded": 8.0, "detection_seconds": 38.0, "busy_unbounded": 8.0, "suspect": 0.0}
+	if totals := whole["totals"].([]any); len(totals) != 1 || !maps.Equal(totals[0].(map[string]any), want) {
+		t.Errorf("totals are %v, want %v", totals, want)
+	}
+}
+
+func TestLsShared(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	r, all := hold(t, plainly, "-n", "3", "-share")
+	children, err := os.ReadFile("/proc/" + r.pid + "/task/" + r.pid + "/children")
+	if err != nil || len(strings.Fields(string(children))) == 0 {
+		// Whichever thread started it.
+		tasks, _ := os.ReadDir("/proc/" + r.pid + "/task")
+		for _, task := range tasks {
+			b, _ := os.ReadFile("/proc/" + r.pid + "/task/" + task.Name() + "/children")
+			children = append(children, b...)
+		}
+	}
+	heir := strings.Fields(string(children))
+	if len(heir) != 1 {
+		t.Fatalf("the program has children %q", children)
+	}
+	if sockets, _ := list(t, "-pid", heir[0], "-listen"); len(sockets) != len(all)+1 { // It listens itself.
+		t.Errorf("%d sockets of the heir, want %d", len(sockets), len(all)+1)
+	}
+	sockets, _ := list(t, "-pid", heir[0], "-pid", r.pid, "-listen")
+	if len(sockets) != len(all)+1 {
+		t.Errorf("%d sockets of both, want %d", len(sockets), len(all)+1)
+	}
+}
+
+func TestLsMultipath(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_MPTCP)
+	if err != nil {
+		t.Skipf("no multipath TCP: %v", err)
+	}
+	unix.Close(fd)
+	for _, ip := range []string{"127.0.0.1", "::1"} {
+		r, all := hold(t, plainly, "-mptcp", "-n", "2", "-special", "1", "-ip", ip)
+		sockets, _ := list(t, "-pid", r.pid, "-listen")
+		if len(sockets) != len(all) {
+			t.Fatalf("%s: sockets are %v, want %v", ip, sockets, all)
+		}
+		for i, h := range all {
+			s := sockets[i]
+			for key, want := range map[string]any{"fd": float64(h.FD), "protocol": "mptcp", "local": h.Local, "user_timeout_seconds": nil,
+				"idle_seconds": h.Idle, "enable": h.Enable, "busy_seconds": nil, "probes": nil, "silence_seconds": nil} {
+				if have, ok := s[key]; !ok || have != want {
+					t.Errorf("%s: descriptor %d: %s is %v, want %v", ip, h.FD, key, have, want)
+				}
+			}
+		}
+		one := fmt.Sprint(all[1].FD)
+		if status, stdout, stderr := command("set", "-pid", r.pid, "-fd", one, "-within", "30s"); status != 1 || stderr != "" || !strings.Contains(stdout, "skipped: multipath TCP has no user timeout") {
+			t.Errorf("set -within: status %d, stdout %q, stderr %q", status, stdout, stderr)
+		}
+		if status, stdout, stderr := command("set", "-pid", r.pid, "-fd", one, "-within", "30s", "-no-user-timeout"); status != 0 || stderr != "" {
+			t.Errorf("set -no-user-timeout: status %d, stdout %q, stderr %q", status, stdout, stderr)
+		}
+		if sockets, _ := list(t, "-pid", r.pid, "-slower", "30s", "-remote", all[1].Remote); len(sockets) != 1 {
+			t.Errorf("after set, slow ones are %v, want one", sockets)
+		}
+	}
+}
+
+// TestLsDenied lists processes that may not be listed.
+func TestLsDenied(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	as := func(uid uint32) func(*exec.Cmd) error {
+		return func(cmd *exec.Cmd) error {
+			if os.Geteuid() == 0 {
+				cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+			}
+			return cmd.Start()
+		}
+	}
+	const me, other = 65534, 65533
+	open, all := hold(t, as(me), "-n", "2")
+	private, _ := hold(t, as(me), "-n", "1", "-private")
+	vanished := self("hold", "-n", "0")
+	if err := vanished.Run(); err != nil {
+		t.Fatal(err)
+	}
+	gone := strconv.Itoa(vanished.Process.Pid)
+	denied := 1.0
+	args := []string{"-pid", open.pid, "-pid", private.pid, "-pid", gone}
+	if os.Geteuid() == 0 {
+		theirs, _ := hold(t, as(other), "-n", "1")
+		args = append(args, "-pid", theirs.pid)
+		denied++
+	}
+	tool := func(args ...string) (int, string, string) {
+		cmd := self("", args...)
+		cmd.Env = append(cmd.Env, "TCPOPT_COMMAND=1")
+		var out, errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		if err := as(me)(cmd); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Wait()
+		return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+	}
+	status, stdout, stderr := tool(append([]string{"ls", "-json"}, args...)...)
+	sockets, whole := parse(t, stdout)
+	want := map[string]any{"listing_denied": denied, "gone": 1.0}
+	if status != 1 || len(sockets) != len(all)-1 || !maps.Equal(whole["unreadable"].(map[string]any), want) {
+		t.Errorf("status %d, %d sockets, unreadable %v, want 1, %d, %v", status, len(sockets), whole["unreadable"], len(all)-1, want)
+	}
+	for _, words := range []string{"process " + gone + ": no such process", "process " + private.pid + ": its descriptors may not be listed: it is not dumpable"} {
+		if !strings.Contains(stderr, words) {
+			t.Errorf("stderr is %q, want %q", stderr, words)
+		}
+	}
+	if denied == 2 && !strings.Contains(stderr, "belongs to user 65533, and this process needs CAP_SYS_PTRACE") {
+		t.Errorf("stderr is %q, want the user", stderr)
+	}
+
+	// Of all processes, those that may be read are what was asked for.
+	status, stdout, stderr = tool("ls", "-json")
+	sockets, whole = parse(t, stdout)
+	count, _ := whole["unreadable"].(map[string]any)["listing_denied"].(float64)
+	mine := slices.ContainsFunc(sockets, func(s map[string]any) bool { return fmt.Sprint(s["pid"]) == open.pid })
+	unowned, _ := whole["unowned"].(float64)
+	if status != 0 || stderr != "" || count < denied || !mine || unowned < 2 {
+		t.Errorf("status %d, stderr %q, %v denied, mine %v, %v unowned", status, stderr, count, mine, unowned)
+	}
+
+	status, stdout, stderr = tool("set", "-pid", private.pid, "-all", "-on")
+	if status != 1 || stdout != "" || !strings.Contains(stderr, "CAP_SYS_PTRACE") || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("set: status %d, stdout %q, stderr %q", status, stdout, stderr)
+	}
+	status, stdout, stderr = tool("set", "-pid", open.pid, "-all", "-on")
+	if status != 0 || stderr != "" || !strings.Contains(stdout, "4 changed") {
+		t.Errorf("set on one's own: status %d, stdout %q, stderr %q", status, stdout, stderr)
+	}
+}
+
+// TestLsConfined lists where descriptors may be listed but not taken.
+func TestLsConfined(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	r, _ := hold(t, plainly, "-n", "1")
+	for _, tt := range []struct{ errno, reason, says string }{
+		{"EPERM", "taking_denied_by_seccomp", "seccomp"},
+		{"ENOSYS", "kernel_too_old", "Linux 5.6"},
+	} {
+		for _, args := range [][]string{{"ls", "-json", "-pid", r.pid}, {"ls", "-json"}, {"set", "-pid", r.pid, "-all", "-on"}} {
+			cmd := self("confined", args...)
+			cmd.Env = append(cmd.Env, "TCPOPT_ERRNO="+tt.errno)
+			var out, errs bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &errs
+			cmd.Run()
+			if status := cmd.ProcessState.ExitCode(); status == 99 {
+				t.Skipf("no seccomp filter here: %s", &errs)
+			} else if everything := len(args) == 2; status != 1 && !(everything && tt.errno == "EPERM") {
+				t.Errorf("%s: %q: status %d, stderr %q, want 1", tt.errno, args, status, &errs)
+			} else if !everything && (!strings.Contains(errs.String(), tt.says) || strings.Count(errs.String(), "\n") != 1) {
+				t.Errorf("%s: %q: stderr %q, want a line with %q", tt.errno, args, &errs, tt.says)
+			}
+			if args[0] == "ls" {
+				sockets, whole := parse(t, out.String())
+				if n, _ := whole["unreadable"].(map[string]any)[tt.reason].(float64); n < 1 || len(sockets) != 0 {
+					t.Errorf("%s: %q: unreadable is %v, sockets %v", tt.errno, args, whole["unreadable"], sockets)
+				}
+			}
+		}
+	}
+	if sockets, _ := list(t, "-pid", r.pid, "-off"); len(sockets) != 2 {
+		t.Errorf("something was set")
+	}
+}
+
+// openDescriptors counts the descriptors of this process.
+func openDescriptors(t testing.TB) int {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+// TestLsLeavesNothing is not parallel: it counts descriptors.
+func TestLsLeavesNothing(t *testing.T) {
+	needsTaking(t)
+	r, _ := hold(t, plainly, "-n", "20")
+	list(t, "-pid", r.pid)
+	before := openDescriptors(t)
+	for range 5 {
+		list(t)
+		list(t, "-pid", r.pid)
+		command("set", "-pid", r.pid, "-all", "-idle", "40s", "-yes")
+	}
+	if after := openDescriptors(t); after != before {
+		t.Errorf("%d descriptors, want %d", after, before)
+	}
+}
+
+// TestTakingAllocatesNothing is of the time in which a duplicate is held.
+func TestTakingAllocatesNothing(t *testing.T) {
+	needsTaking(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	rc, _ := l.(*net.TCPListener).SyscallConn()
+	var fd int
+	var st unix.Stat_t
+	rc.Control(func(f uintptr) { fd = int(f); unix.Fstat(fd, &st) })
+	pidfd, err := unix.PidfdOpen(os.Getpid(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pidfd)
+	var look look
+	if n := testing.AllocsPerRun(100, func() {
+		if err := look.take(pidfd, fd, uint32(st.Ino), nil); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations, want 0", n)
+	}
+	if err := look.take(pidfd, fd, uint32(st.Ino)+1, nil); err != errChanged {
+		t.Errorf("another inode: %v", err)
+	}
+	u, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer u.Close()
+	rc, _ = u.(*net.UDPConn).SyscallConn()
+	rc.Control(func(f uintptr) { fd = int(f); unix.Fstat(fd, &st) })
+	if err := look.take(pidfd, fd, uint32(st.Ino), nil); err != errChanged {
+		t.Errorf("UDP: %v", err)
+	}
+	if err := look.take(pidfd, pidfd, 1, nil); err != errChanged {
+		t.Errorf("no socket: %v", err)
+	}
+	if err := look.take(pidfd, 1<<20, 1, nil); err != errChanged {
+		t.Errorf("no descriptor: %v", err)
+	}
+}
+
+func TestChurn(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	span := 3 * time.Second
+	if s := os.Getenv("TCPOPT_CHURN"); s != "" {
+		var err error
+		if span, err = time.ParseDuration(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := start(t, self("churn"), plainly)
+	r.line(t)
+	rounds, rows := 0, 0
+	pid, _ := strconv.Atoi(r.pid)
+	var longest time.Duration
+	if os.Getenv("TCPOPT_CHURN_ALONE") != "" { // For the figures that the machine gives without ls.
+		time.Sleep(span)
+		span = 0
+	}
+	for deadline := time.Now().Add(span); time.Now().Before(deadline); rounds++ {
+		sockets, _ := list(t, "-pid", r.pid, "-listen")
+		rows += len(sockets)
+		c, err := takeCensus(&query{pids: []int{pid}, fd: -1})
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		for i := range c.sockets {
+			longest = max(longest, c.sockets[i].held)
+		}
+		for _, s := range sockets {
+			if local := fmt.Sprint(s["local"]); s["protocol"] != "tcp" && s["protocol"] != "mptcp" || !strings.HasPrefix(strings.TrimPrefix(local, "[::ffff:"), "127.0.0.1") {
+				t.Errorf("listed %v", s)
+			}
+		}
+	}
+	r.end()
+	var n, bad, worst int
+	line := r.line(t)
+	if _, err := fmt.Sscan(line, &n, &bad, &worst); err != nil || bad != 0 || n == 0 {
+		t.Errorf("the program says %q, want no errors", line)
+	}
+	t.Logf("%d rounds of ls, %d rows, %d connections, slowest close %d µs, a duplicate held for %v at most", rounds, rows, n, worst, longest)
+}
+
+// TestLsAgreesWithSS compares with ss(8) in a namespace of their own.
+func TestLsAgreesWithSS(t *testing.T) {
+	needsTaking(t)
+	if _, err := exec.LookPath("ss"); err != nil {
+		t.Skip("no program ss")
+	}
+	t.Parallel()
+	h := newHost(t)
+	r, all := hold(t, h.Start, "-n", "20", "-special", "7")
+	sockets, _ := list(t, "-pid", r.pid)
+	if len(sockets) != len(all)-1 {
+		t.Fatalf("%d sockets, want %d", len(sockets), len(all)-1)
+	}
+	got := map[string]bool{}
+	for _, s := range sockets {
+		state := map[string]string{"established": "ESTAB"}[s["state"].(string)]
+		got[fmt.Sprint(state, s["local"], s["remote"], s["enable"])] = true
+	}
+	ss := exec.Command("ss", "-Htno")
+	var out bytes.Buffer
+	ss.Stdout = &out
+	if err := h.Start(ss); err != nil {
+		t.Fatal(err)
+	}
+	ss.Wait()
+	want := map[string]bool{}
+	for line := range strings.Lines(out.String()) {
+		f := strings.Fields(line)
+		want[fmt.Sprint(f[0], f[3], f[4], strings.Contains(line, "timer:(keepalive"))] = true
+	}
+	if len(want) != 40 || !maps.Equal(got, want) {
+		t.Errorf("ls has %v\nss has %v", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
+	}
+	own, _ := namespaceOf("/proc/self")
+	if ns := sockets[0]["netns"]; ns == float64(own) {
+		t.Errorf("netns is %v, this one's", ns)
+	}
+}
+
+func newHost(t testing.TB) *netlab.Host {
+	t.Helper()
+	h, err := netlab.NewHost()
+	checkLab(t, err)
+	t.Cleanup(h.Close)
+	return h
+}
+
+// checkLab fails the test, or skips it where the machine cannot do what it needs.
+func checkLab(t testing.TB, err error) {
+	t.Helper()
+	switch {
+	case err == nil:
+	case errors.Is(err, errors.ErrUnsupported) && os.Getenv("TCPOPT_NETLAB") != "required":
+		t.Skip(err)
+	default:
+		t.Fatal(err)
+	}
+}
+
+func TestNetGroups(t *testing.T) {
+	const v2 = "0::/user.slice\n"
+	const both = "5:net_cls,net_prio:/docker/1\n4:memory:/x\n0::/\n"
+	for _, tt := range []struct{ name, a, b string }{
+		{"none", v2, "0::/system.slice\n4:memory:/y\n"},
+		{"the same", both, "9:net_cls,net_prio:/docker/1\n4:memory:/z\n"},
+		{"in another order", "2:net_prio:/a\n1:net_cls:/b\n", "1:net_cls:/b\n2:net_prio:/a\n"},
+	} {
+		if a, b := netGroups(tt.a), netGroups(tt.b); a != b {
+			t.Errorf("%s: %q and %q differ", tt.name, a, b)
+		}
+	}
+	for _, tt := range []struct{ name, a, b string }{
+		{"another class", both, "5:net_cls,net_prio:/docker/2\n"},
+		{"none and one", v2, both},
+		{"path with a colon", "1:net_cls:/a:b\n", "1:net_cls:/a:c\n"},
+	} {
+		if a, b := netGroups(tt.a), netGroups(tt.b); a == b {
+			t.Errorf("%s: %q twice", tt.name, a)
+		}
+	}
+}
+
+// TestParseTable parses lines as Linux 6.18 gave them, little-endian.
+func TestParseTable(t *testing.T) {
+	const head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+	const line = "   5: 0100007F:B043 0200007F:DA7A 01 0000002A:00000007 02:000004E2 00000000     0        0 2108337 2 000000008d058030 20 0 0 10 -1\n"
+	const line6 = "   0: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 77 1 0000000000000000 100 0 0 10 0\n"
+	var got []entry
+	if err := parseTable([]byte(head+line+line6), func(e entry) { got = append(got, e) }); err != nil || len(got) != 2 {
+		t.Fatalf("%v, %v", got, err)
+	}
+	e := got[0]
+	if e.inode != 2108337 || e.state != 1 || e.queue != 42 || e.local.Port() != 0xb043 || e.remote.Port() != 0xda7a {
+		t.Errorf("%+v", e)
+	}
+	if nativeIsLittle() && (e.local.String() != "127.0.0.1:45123" || got[1].local.String() != "[::1]:8080") {
+		t.Errorf("%v, %v", e.local, got[1].local)
+	}
+	for _, bad := range []string{"x\n", strings.Replace(line, "0100007F:", "0100007:", 1), strings.Replace(line, "2108337", "x", 1),
+		strings.Replace(line, " 01 ", " zz ", 1), line[:60] + "\n"} {
+		if err := parseTable([]byte(head+bad), func(entry) {}); err == nil {
+			t.Errorf("no error from %q", bad)
+		}
+	}
+	if err := parseTable(nil, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func nativeIsLittle() bool { n := uint16(1); return *(*byte)(unsafe.Pointer(&n)) == 1 }
+
+func FuzzParseTable(f *testing.F) {
+	f.Add([]byte("x\n   5: 0100007F:B043 0200007F:DA7A 01 0000002A:00000007 02:000004E2 00000000     0        0 2108337 2 0 20 0 0 10 -1\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		parseTable(text, func(e entry) {
+			if int(e.state) >= len(states) || !e.local.IsValid() {
+				t.Errorf("%+v", e)
+			}
+		})
+	})
+}
+
+func TestSocketInode(t *testing.T) {
+	for link, want := range map[string]uint32{"socket:[123]": 123, "socket:[4294967295]": 4294967295, "socket:[4294967296]": 0,
+		"socket:[99999999999999999999]": 0, "socket:[]": 0, "socket:[": 0, "pipe:[12]": 0, "/dev/null": 0, "": 0, "socket:[1x]": 0} {
+		if n, ok := socketInode([]byte(link)); n != want || ok != (want != 0) {
+			t.Errorf("socketInode(%q) = %d, %v, want %d", link, n, ok, want)
+		}
+	}
+}

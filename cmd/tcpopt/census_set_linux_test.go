@@ -1,0 +1,395 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/netlab"
+)
+
+// has fails the test unless ls says of the socket what is wanted.
+func has(t testing.TB, pid string, fd int, want map[string]any) {
+	t.Helper()
+	sockets, _ := list(t, "-pid", pid, "-listen")
+	for _, s := range sockets {
+		if s["fd"] == float64(fd) {
+			for key, value := range want {
+				if s[key] != value {
+					t.Errorf("descriptor %d: %s is %v, want %v", fd, key, s[key], value)
+				}
+			}
+			return
+		}
+	}
+	t.Errorf("descriptor %d is not listed", fd)
+}
+
+// set is the command set, which succeeds.
+func set(t testing.TB, args ...string) string {
+	t.Helper()
+	status, stdout, stderr := command(append([]string{"set"}, args...)...)
+	if status != 0 || stderr != "" {
+		t.Fatalf("set %q: status %d, stdout %q, stderr %q", args, status, stdout, stderr)
+	}
+	return stdout
+}
+
+func settingsOf(h held) map[string]any {
+	return map[string]any{"enable": h.Enable, "idle_seconds": h.Idle, "interval_seconds": h.Interval, "count": h.Count, "user_timeout_seconds": h.Timeout}
+}
+
+func TestSet(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	r, all := hold(t, plainly, "-n", "2", "-special", "1")
+	special, plain := all[1], all[3]
+	fd := strconv.Itoa(plain.FD)
+	one := []string{"-pid", r.pid, "-fd", fd}
+
+	out := set(t, append(one, "-within", "30s", "-dry-run")...)
+	if !strings.Contains(out, "would be on, idle 15s, interval 5s, count 3, user timeout 30s; a dead peer is noticed: idle 30s, busy 30s") {
+		t.Errorf("dry run:\n%s", out)
+	}
+	has(t, r.pid, plain.FD, settingsOf(plain))
+
+	out = set(t, append(one, "-within", "30s")...)
+	want := map[string]any{"enable": true, "idle_seconds": 15.0, "interval_seconds": 5.0, "count": 3.0, "user_timeout_seconds": 30.0, "detection_seconds": 30.0, "busy_seconds": 30.0}
+	has(t, r.pid, plain.FD, want)
+	for _, words := range []string{
+		"before   off, idle 2h0m0s, interval 1m15s, count 9, user timeout 0s; a dead peer is noticed: idle never, busy system",
+		"after    on, idle 15s, interval 5s, count 3, user timeout 30s",
+		"1 changed, 0 as wanted already, 0 not or not wholly done",
+		"until the program reconnects or sets its own",
+	} {
+		if !strings.Contains(out, words) {
+			t.Errorf("no %q in\n%s", words, out)
+		}
+	}
+	restore := regexp.MustCompile(`(?m)^  restore  tcpopt (set .*)$`).FindStringSubmatch(out)
+	if restore == nil {
+		t.Fatalf("no way to restore in\n%s", out)
+	}
+	again := set(t, append(one, "-within", "30s")...)
+	if !strings.Contains(again, "nothing to change") || strings.Contains(again, "restore") || !strings.Contains(again, "0 changed, 1 as wanted already") {
+		t.Errorf("again:\n%s", again)
+	}
+	if status, stdout, stderr := command(strings.Fields(restore[1])...); status != 0 || stderr != "" {
+		t.Errorf("%s: status %d, stdout %q, stderr %q", restore[1], status, stdout, stderr)
+	}
+	has(t, r.pid, plain.FD, settingsOf(plain))
+
+	// A part, and nothing that was not asked for.
+	out = set(t, "-pid", r.pid, "-local", special.Local, "-idle", "40.5s", "-count", "5")
+	after := settingsOf(special)
+	after["idle_seconds"] = 41.0
+	has(t, r.pid, special.FD, after)
+	if !strings.Contains(out, "-idle 31s\n") || strings.Contains(out, "-count") {
+		t.Errorf("restoring more or less than was changed:\n%s", out)
+	}
+	set(t, "-pid", r.pid, "-local", special.Local, "-user-timeout", "0")
+	after["user_timeout_seconds"] = 0.0
+	has(t, r.pid, special.FD, after)
+	set(t, "-pid", r.pid, "-local", special.Local, "-off")
+	after["enable"] = false
+	has(t, r.pid, special.FD, after)
+	has(t, r.pid, plain.FD, settingsOf(plain))
+
+	// All but the listener, unless it is named.
+	set(t, "-pid", r.pid, "-all", "-on")
+	has(t, r.pid, all[0].FD, settingsOf(all[0]))
+	has(t, r.pid, plain.FD, map[string]any{"enable": true, "idle_seconds": plain.Idle})
+	set(t, "-pid", r.pid, "-fd", strconv.Itoa(all[0].FD), "-on", "-idle", "10s")
+	has(t, r.pid, all[0].FD, map[string]any{"enable": true, "idle_seconds": 10.0})
+
+	for _, tt := range []struct {
+		name, args, want string
+		status           int
+	}{
+		{"another descriptor", "-pid " + r.pid + " -fd 0 -on", "no TCP connection matches", 1},
+		{"nobody's address", "-pid " + r.pid + " -remote 192.0.2.1 -on", "no TCP connection matches", 1},
+		{"no such process", "-pid 4194304 -all -on", "no such process", 1},
+		{"no such command", "-name nobodyhasthis -all -on", "no TCP connection matches", 1},
+	} {
+		status, stdout, stderr := command(append([]string{"set"}, strings.Fields(tt.args)...)...)
+		if status != tt.status || stdout != "" || !strings.Contains(stderr, tt.want) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%s: status %d, stdout %q, stderr %q, want %d and %q", tt.name, status, stdout, stderr, tt.status, tt.want)
+		}
+	}
+}
+
+func TestSetMany(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	r, all := hold(t, plainly, "-n", "6")
+	status, stdout, stderr := command("set", "-pid", r.pid, "-all", "-on")
+	if status != 2 || stdout != "" || !strings.Contains(stderr, "12 sockets would change: more than 10 need -yes") {
+		t.Errorf("status %d, stdout %q, stderr %q, want 2", status, stdout, stderr)
+	}
+	for _, h := range all {
+		has(t, r.pid, h.FD, settingsOf(h))
+	}
+	set(t, "-pid", r.pid, "-all", "-on", "-dry-run")
+	if sockets, _ := list(t, "-pid", r.pid, "-off"); len(sockets) != 12 {
+		t.Errorf("a dry run left %d off, want 12", len(sockets))
+	}
+	if out := set(t, "-pid", r.pid, "-all", "-on", "-yes"); !strings.Contains(out, "12 changed") {
+		t.Errorf("printed\n%s", out)
+	}
+	if sockets, _ := list(t, "-pid", r.pid, "-off"); len(sockets) != 0 {
+		t.Errorf("%d are off, want 0", len(sockets))
+	}
+	// Nothing would change any more.
+	set(t, "-pid", r.pid, "-all", "-on")
+}
+
+// A link is a program at one end of a cable and a connection of this process at
+// the other.
+type link struct {
+	cable    *netlab.Cable
+	program  *running
+	conn     *net.TCPConn
+	selector []string
+}
+
+func connect(t testing.TB, slow int, args ...string) *link {
+	t.Helper()
+	near, far := newHost(t), newHost(t)
+	cable, err := netlab.NewCable(near, far)
+	checkLab(t, err)
+	t.Cleanup(cable.Close)
+	if slow > 0 {
+		checkLab(t, cable.Slow(near, slow, 1<<17))
+	}
+	var l net.Listener
+	checkLab(t, far.Do(func() (err error) {
+		lc := net.ListenConfig{KeepAlive: -1}
+		lc.SetMultipathTCP(false)
+		l, err = lc.Listen(context.Background(), "tcp", netip.AddrPortFrom(far.IPv4, 0).String())
+		return err
+	}))
+	t.Cleanup(func() { l.Close() })
+	r := start(t, self("dial", append([]string{"-to", l.Addr().String()}, args...)...), near.Start)
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	if line := r.line(t); !strings.HasPrefix(line, "connected ") {
+		t.Fatalf("the program said %q", line)
+	}
+	return &link{cable, r, c.(*net.TCPConn), []string{"-pid", r.pid, "-remote", l.Addr().String()}}
+}
+
+// only is the program's connection as ls has it.
+func (l *link) only(t testing.TB) map[string]any {
+	t.Helper()
+	sockets, _ := list(t, l.selector...)
+	if len(sockets) != 1 {
+		t.Fatalf("sockets are %v, want one", sockets)
+	}
+	return sockets[0]
+}
+
+// await waits until the program's connection is as wanted.
+func (l *link) await(t testing.TB, what string, is func(map[string]any) bool) {
+	t.Helper()
+	for deadline := time.Now().Add(15 * time.Second); !is(l.only(t)); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not %s: %v", what, l.only(t))
+		}
+	}
+}
+
+func (l *link) set(args ...string) (status int, stdout, stderr string) {
+	return command(append(append([]string{"set"}, l.selector...), args...)...)
+}
+
+// TestFaultSetWithin makes the connection of an unmodified program notice that
+// the cable is cut.
+func TestFaultSetWithin(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	for _, tt := range []struct {
+		name                   string
+		silent, within, atMost time.Duration
+	}{
+		{"young", 0, 10 * time.Second, 11500 * time.Millisecond},
+		{"silent for longer", 7500 * time.Millisecond, 7 * time.Second, 8050 * time.Millisecond},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			l := connect(t, 0)
+			l.await(t, "silent", func(s map[string]any) bool { return s["silence_seconds"].(float64) >= tt.silent.Seconds() })
+			if status, stdout, stderr := l.set("-within", tt.within.String()); status != 0 || stderr != "" {
+				t.Fatalf("status %d, stdout %q, stderr %q", status, stdout, stderr)
+			}
+			if s := l.only(t); s["user_timeout_seconds"] != tt.within.Seconds() || s["detection_seconds"] != tt.within.Seconds() || s["silence_seconds"].(float64) > tt.within.Seconds() {
+				t.Errorf("after set: %v", s)
+			}
+			if err := l.cable.Cut(); err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			line := l.program.line(t)
+			took := time.Since(start)
+			if !strings.HasPrefix(line, "true ") || took > tt.atMost {
+				t.Errorf("after %v the program said %q, want ETIMEDOUT within %v", took, line, tt.atMost)
+			}
+			t.Logf("noticed %v after the cut", took)
+		})
+	}
+}
+
+// TestFaultSetAgain repeats what would end a connection were every value written
+// each time: a probe a time, and at the count the end.
+func TestFaultSetAgain(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	l := connect(t, 0)
+	if err := l.cable.Cut(); err != nil {
+		t.Fatal(err)
+	}
+	l.await(t, "silent", func(s map[string]any) bool { return s["silence_seconds"].(float64) > 2.5 })
+	for i := range 10 {
+		status, stdout, stderr := l.set("-on", "-idle", "2s", "-interval", "60s", "-count", "3")
+		if status != 0 || stderr != "" || i > 0 != strings.Contains(stdout, "nothing to change") {
+			t.Fatalf("status %d, stdout %q, stderr %q", status, stdout, stderr)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if s := l.only(t); s["probes"] != 1.0 || s["state"] != "established" {
+		t.Errorf("after ten times: %v, want one probe", s)
+	}
+	if status, _, _ := command(append([]string{"ls", "-check", "-suspect"}, l.selector...)...); status != 3 {
+		t.Errorf("ls -check -suspect: status %d, want 3", status)
+	}
+
+	// The peer does not answer: no user timeout below its silence.
+	start := time.Now()
+	status, stdout, _ := l.set("-user-timeout", "2s")
+	if took := time.Since(start); status != 1 || !strings.Contains(stdout, "the user timeout is left alone: the peer was silent for") || took < 3*time.Second || took > 5*time.Second {
+		t.Errorf("status %d after %v, stdout %q, want 1 after 3 s", status, took, stdout)
+	}
+	if s := l.only(t); s["user_timeout_seconds"] != 0.0 || s["state"] != "established" {
+		t.Errorf("afterwards: %v", s)
+	}
+	if status, stdout, _ = l.set("-user-timeout", "10m"); status != 0 {
+		t.Errorf("above the silence: status %d, stdout %q", status, stdout)
+	}
+}
+
+func TestFaultSetShutWindow(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	l := connect(t, 0, "-write") // Nothing reads it.
+	l.await(t, "shut", func(map[string]any) bool {
+		_, text, _ := command(append([]string{"ls"}, l.selector...)...)
+		return strings.Contains(text, " shut\n")
+	})
+	before := l.only(t)
+	status, stdout, stderr := l.set("-within", "10s", "-dry-run")
+	if status != 0 || stderr != "" || !strings.Contains(stdout, "would be skipped, if that is still so: the peer keeps its window shut") {
+		t.Errorf("dry run: status %d, stdout %q, stderr %q", status, stdout, stderr)
+	}
+	status, stdout, stderr = l.set("-within", "10s")
+	if status != 1 || stderr != "" || !strings.Contains(stdout, "skipped: the peer keeps its window shut") || !strings.Contains(stdout, "0 changed") {
+		t.Errorf("status %d, stdout %q, stderr %q, want 1 and the reason", status, stdout, stderr)
+	}
+	unchanged(t, before, l.only(t))
+	if status, stdout, _ = l.set("-within", "10s", "-no-user-timeout"); status != 0 || !strings.Contains(stdout, "1 changed") {
+		t.Errorf("without user timeout: status %d, stdout %q", status, stdout)
+	}
+	if status, stdout, _ = l.set("-user-timeout", "10m", "-force"); status != 0 || !strings.Contains(stdout, "1 changed") {
+		t.Errorf("by force: status %d, stdout %q", status, stdout)
+	}
+	if s := l.only(t); s["user_timeout_seconds"] != 600.0 || s["enable"] != true {
+		t.Errorf("afterwards: %v", s)
+	}
+}
+
+func unchanged(t testing.TB, before, after map[string]any) {
+	t.Helper()
+	for _, key := range []string{"enable", "idle_seconds", "interval_seconds", "count", "user_timeout_seconds", "state"} {
+		if before[key] != after[key] {
+			t.Errorf("%s was %v and is %v", key, before[key], after[key])
+		}
+	}
+}
+
+func TestFaultSetSlowTransfer(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	l := connect(t, 50000, "-write")
+	go io.Copy(io.Discard, l.conn)
+	l.await(t, "busy", func(s map[string]any) bool { return s["pending"].(float64) > 250000 })
+	before := l.only(t)
+	status, stdout, stderr := l.set("-within", "10s")
+	if status != 1 || stderr != "" || !strings.Contains(stdout, "bytes are slowly on their way") {
+		t.Errorf("status %d, stdout %q, stderr %q, want 1 and the reason", status, stdout, stderr)
+	}
+	unchanged(t, before, l.only(t))
+
+	// What is in flight on a cut cable is stuck.
+	if err := l.cable.Cut(); err != nil {
+		t.Fatal(err)
+	}
+	l.await(t, "stuck", func(map[string]any) bool {
+		_, text, _ := command(append([]string{"ls", "-suspect"}, l.selector...)...)
+		return strings.Contains(text, " stuck\n")
+	})
+	status, stdout, stderr = l.set("-within", "10s")
+	if status != 1 || stderr != "" || !strings.Contains(stdout, "bytes are stuck") {
+		t.Errorf("cut: status %d, stdout %q, stderr %q, want 1 and the reason", status, stdout, stderr)
+	}
+	unchanged(t, before, l.only(t))
+}
+
+// TestSetFastTransfer sets a user timeout although data is in flight at any
+// moment: what was at the first look has been acknowledged at a later one.
+func TestSetFastTransfer(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	l := connect(t, 0, "-write")
+	go io.Copy(io.Discard, l.conn)
+	if status, stdout, stderr := l.set("-within", "10s"); status != 0 || stderr != "" {
+		t.Errorf("status %d, stdout %q, stderr %q", status, stdout, stderr)
+	}
+	if s := l.only(t); s["user_timeout_seconds"] != 10.0 {
+		t.Errorf("afterwards: %v", s)
+	}
+}
+
+// TestRestoreTooLong is where the system's idle time is more than a socket takes.
+func TestRestoreTooLong(t *testing.T) {
+	before := tcpopt.Config{Idle: 24 * time.Hour, Interval: 75 * time.Second, Count: 9}
+	s := &tcpSocket{pid: 7, fd: 3, command: "x", state: "established", hasUserTimeout: true, config: before,
+		local: netip.MustParseAddrPort("10.0.0.1:1"), remote: netip.MustParseAddrPort("10.0.0.2:2")}
+	d := time.Minute
+	j := &job{socket: s, change: &change{idle: &d}, looked: true, written: true, first: *s}
+	s.config.Idle = d
+	var b strings.Builder
+	if !printJobs(&b, []*job{j}, false) || !strings.Contains(b.String(), "restore  tcpopt set -pid 7 -fd 3 -remote 10.0.0.2:2 -idle 24h0m0s\n") ||
+		!strings.Contains(b.String(), "more than can be set on a socket") {
+		t.Errorf("printed\n%s", &b)
+	}
+	j.err = fmt.Errorf("broken")
+	b.Reset()
+	if printJobs(&b, []*job{j}, false) || !strings.Contains(b.String(), "failed: broken") {
+		t.Errorf("printed\n%s", &b)
+	}
+	j.err = nil
+	s.config.Idle = 2 * d
+	b.Reset()
+	if printJobs(&b, []*job{j}, false) || !strings.Contains(b.String(), "failed: the kernel did not take -idle 1m0s") {
+		t.Errorf("printed\n%s", &b)
+	}
+}

@@ -1,0 +1,375 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tcpopt/tcpopt"
+)
+
+// found is the exit status of ls -check if anything matches.
+const found = 3
+
+func runLs(v *verb, args []string, stdout, stderr io.Writer) int {
+	var flags flag.FlagSet
+	q := query{fd: -1}
+	q.flags(&flags)
+	flags.Var(stateFlag{&q.state}, "state", "only sockets in this `state`, as ss(8) names it: established, close-wait, ...")
+	flags.BoolVar(&q.listen, "listen", false, "listening sockets too, whose connections inherit what they have")
+	flags.BoolVar(&q.force, "force", false, "read processes in another net_cls or net_prio cgroup too, which moves their sockets to this one's")
+	var slower *time.Duration
+	var by string
+	off := flags.Bool("off", false, "only sockets without keepalive")
+	flags.Var(timeFlag{d: &slower}, "slower", "only sockets that while idle need longer than this `time` to notice a dead peer")
+	suspect := flags.Bool("suspect", false, "only connections with unanswered probes, data stuck or the peer's window shut")
+	flags.Var(wordFlag{&by, []string{"command", "remote"}}, "by", "print totals by `command|remote`, the remote address without its port")
+	check := flags.Bool("check", false, "exit with status 3 if anything matches")
+	asJSON := flags.Bool("json", false, "print a JSON object")
+	if status, ok := v.parse(&flags, args, stdout, stderr); !ok {
+		return status
+	}
+	q.listen = q.listen || q.state == "listen"
+	c, err := takeCensus(&q)
+	if err != nil {
+		fmt.Fprintln(stderr, "tcpopt ls:", err)
+		return failed
+	}
+	c.sockets = slices.DeleteFunc(c.sockets, func(s tcpSocket) bool {
+		idle, _ := s.config.DetectionTime()
+		return *off && s.config.Enable || slower != nil && idle <= *slower || *suspect && !s.suspect()
+	})
+	status := done
+	if *check && len(c.sockets) > 0 {
+		status = found
+	}
+	w := bufio.NewWriterSize(stdout, 1<<16)
+	if *asJSON {
+		err = c.printJSON(w, by)
+	} else {
+		c.print(w, &q, by)
+	}
+	for _, err := range append(c.failures(&q), err, w.Flush()) {
+		if err != nil {
+			fmt.Fprintln(stderr, "tcpopt ls:", err)
+			status = failed
+		}
+	}
+	return status
+}
+
+// flags are those by which ls and set are told which sockets.
+func (q *query) flags(flags *flag.FlagSet) {
+	flags.Var(pidsFlag{&q.pids}, "pid", "the sockets of process `N`; may be repeated")
+	flags.Var(nameFlag{&q.command}, "name", "the sockets of processes whose `command` this is, as ps -o comm shows it")
+	flags.Var(patternFlag{&q.local}, "local", "only sockets with this local `address`: ADDR, CIDR, :port or ADDR:port")
+	flags.Var(patternFlag{&q.remote}, "remote", "only sockets with this remote `address`: ADDR, CIDR, :port or ADDR:port")
+}
+
+// A listing is what ls -json prints.
+type listing struct {
+	Version    int            `json:"version"`
+	Sockets    []row          `json:"sockets"`
+	Totals     []total        `json:"totals,omitempty"` // with -by
+	Unreadable map[reason]int `json:"unreadable"`
+	Unowned    *int           `json:"unowned"` // null: not counted
+}
+
+// A row is one socket. Null is what the kernel does not tell of it.
+type row struct {
+	PID         int      `json:"pid"`
+	Command     string   `json:"command"`
+	FD          int      `json:"fd"`
+	Inode       uint32   `json:"inode"`
+	NetNS       uint64   `json:"netns"`
+	Protocol    string   `json:"protocol"`
+	Local       string   `json:"local"`
+	Remote      string   `json:"remote"`
+	State       string   `json:"state"`
+	Enable      bool     `json:"enable"`
+	Idle        float64  `json:"idle_seconds"`
+	Interval    float64  `json:"interval_seconds"`
+	Count       int      `json:"count"`
+	UserTimeout *float64 `json:"user_timeout_seconds"`
+	Detection   *float64 `json:"detection_seconds"` // null: unbounded
+	Busy        *float64 `json:"busy_seconds"`      // null: unbounded
+	Probes      *int     `json:"probes"`
+	Silence     *float64 `json:"silence_seconds"`
+	Pending     uint64   `json:"pending"`
+}
+
+// A total is of the sockets that have one command or remote address.
+type total struct {
+	By        string   `json:"by"`
+	Sockets   int      `json:"sockets"`
+	Off       int      `json:"off"`
+	Unbounded int      `json:"unbounded"`         // idle: a dead peer is never noticed
+	Slowest   *float64 `json:"detection_seconds"` // of those that are not
+	Busy      int      `json:"busy_unbounded"`
+	Suspect   int      `json:"suspect"`
+
+	slowest time.Duration
+}
+
+func (c *census) printJSON(w io.Writer, by string) error {
+	l := listing{Version: 1, Sockets: make([]row, len(c.sockets)), Unreadable: c.unreadable()}
+	if c.unowned >= 0 {
+		l.Unowned = &c.unowned
+	}
+	if by != "" {
+		l.Totals = c.totals(by)
+	}
+	for i := range c.sockets {
+		s := &c.sockets[i]
+		idle, busy := s.config.DetectionTime()
+		r := row{
+			PID: s.pid, Command: s.command, FD: s.fd, Inode: s.inode, NetNS: s.netns,
+			Protocol: s.protocol, Local: s.local.String(), Remote: s.remote.String(), State: s.state,
+			Enable: s.config.Enable, Idle: s.config.Idle.Seconds(), Interval: s.config.Interval.Seconds(),
+			Count: s.config.Count, Detection: bounded(idle), Busy: bounded(busy), Pending: s.pending,
+		}
+		if s.hasUserTimeout {
+			ut := s.config.UserTimeout.Seconds()
+			r.UserTimeout = &ut
+		}
+		if s.counted {
+			silence := s.silence.Seconds()
+			r.Probes, r.Silence = &s.probes, &silence
+		}
+		l.Sockets[i] = r
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(l)
+}
+
+func bounded(d time.Duration) *float64 {
+	if d == tcpopt.Unbounded {
+		return nil
+	}
+	s := d.Seconds()
+	return &s
+}
+
+func (c *census) totals(by string) []total {
+	sums := map[string]*total{}
+	for i := range c.sockets {
+		s := &c.sockets[i]
+		key := s.command
+		if by == "remote" {
+			key = s.remote.Addr().Unmap().String()
+		}
+		t := sums[key]
+		if t == nil {
+			t = &total{By: key}
+			sums[key] = t
+		}
+		t.Sockets++
+		if !s.config.Enable {
+			t.Off++
+		}
+		idle, busy := s.config.DetectionTime()
+		if idle == tcpopt.Unbounded {
+			t.Unbounded++
+		} else {
+			t.slowest = max(t.slowest, idle)
+			t.Slowest = bounded(t.slowest)
+		}
+		if busy == tcpopt.Unbounded {
+			t.Busy++
+		}
+		if s.suspect() {
+			t.Suspect++
+		}
+	}
+	all := make([]total, 0, len(sums))
+	for _, t := range sums {
+		all = append(all, *t)
+	}
+	slices.SortFunc(all, func(a, b total) int {
+		return cmp.Or(cmp.Compare(b.Sockets, a.Sockets), strings.Compare(a.By, b.By))
+	})
+	return all
+}
+
+func (c *census) print(w io.Writer, q *query, by string) {
+	switch {
+	case by != "":
+		t := newTable(strings.ToUpper(by), "SOCKETS", "OFF", "NEVER-NOTICED", "SLOWEST-IDLE", "BUSY-SYSTEM", "SUSPECT")
+		for _, sum := range c.totals(by) {
+			slowest := "-"
+			if sum.Slowest != nil {
+				slowest = sum.slowest.String()
+			}
+			t.add(printable(sum.By), strconv.Itoa(sum.Sockets), strconv.Itoa(sum.Off), strconv.Itoa(sum.Unbounded),
+				slowest, strconv.Itoa(sum.Busy), strconv.Itoa(sum.Suspect))
+		}
+		t.print(w)
+	case len(c.sockets) > 0:
+		t := newTable("PID", "COMMAND", "FD", "LOCAL", "REMOTE", "STATE", "KEEPALIVE", "IDLE", "INTERVAL", "COUNT",
+			"USER-TIMEOUT", "NOTICED-IDLE", "NOTICED-BUSY", "PROBES", "SILENCE", "PENDING")
+		for i := range c.sockets {
+			c.sockets[i].print(t)
+		}
+		t.print(w)
+	}
+	c.summarize(w, q)
+}
+
+func (s *tcpSocket) print(t *table) {
+	number := func(n int) {
+		t.text = strconv.AppendInt(t.text, int64(n), 10)
+		t.end()
+	}
+	address := func(a netip.AddrPort) {
+		t.text = a.AppendTo(t.text)
+		t.end()
+	}
+	idle, busy := s.config.DetectionTime()
+	number(s.pid)
+	t.add(printable(s.command))
+	number(s.fd)
+	address(s.local)
+	address(s.remote)
+	t.add(s.state, onOff(s.config.Enable), s.config.Idle.String(), s.config.Interval.String())
+	number(s.config.Count)
+	t.add(s.userTimeout(), noticedIdle(idle), noticedBusy(busy))
+	if s.counted {
+		number(s.probes)
+		t.add(s.silence.Round(100 * time.Millisecond).String())
+	} else {
+		t.add("-", "-")
+	}
+	t.text = strconv.AppendUint(t.text, s.pending, 10)
+	switch {
+	case s.shut:
+		t.text = append(t.text, " shut"...)
+	case s.stuck:
+		t.text = append(t.text, " stuck"...)
+	}
+	t.end()
+}
+
+// userTimeout is "-" for a socket that has none.
+func (s *tcpSocket) userTimeout() string {
+	if !s.hasUserTimeout {
+		return "-"
+	}
+	return s.config.UserTimeout.String()
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}
+
+func noticedIdle(d time.Duration) string {
+	if d == tcpopt.Unbounded {
+		return "never"
+	}
+	return d.String()
+}
+
+// noticedBusy says system where the sysctl tcp_retries2 decides, see tcp(7).
+func noticedBusy(d time.Duration) string {
+	if d == tcpopt.Unbounded {
+		return "system"
+	}
+	return d.String()
+}
+
+// summarize says what was counted, and whatever could not be seen.
+func (c *census) summarize(w io.Writer, q *query) {
+	off, suspect := 0, 0
+	for i := range c.sockets {
+		if !c.sockets[i].config.Enable {
+			off++
+		}
+		if c.sockets[i].suspect() {
+			suspect++
+		}
+	}
+	fmt.Fprintf(w, "%s, %d without keepalive, %d suspect\n", plural(len(c.sockets), "socket"), off, suspect)
+	counts := c.unreadable()
+	if n := len(c.denied); n > 0 {
+		fmt.Fprintf(w, "%s could not be read:\n", plural(n, "process"))
+		for _, row := range reasons {
+			if counts[row.reason] > 0 {
+				fmt.Fprintf(w, "  %d %s\n", counts[row.reason], row.text)
+			}
+		}
+	}
+	if c.unowned > 0 {
+		fmt.Fprintf(w, "%s of this network namespace with no owner among the processes read\n", plural(c.unowned, "socket"))
+	}
+}
+
+func plural(n int, what string) string {
+	switch {
+	case n == 1:
+		return "1 " + what
+	case strings.HasSuffix(what, "s"):
+		return strconv.Itoa(n) + " " + what + "es"
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// A table is printed in columns that are as wide as their widest cell. A
+// tabwriter.Writer takes several times as long.
+type table struct {
+	columns int
+	text    []byte  // the cells, one after the other
+	ends    []int32 // of the cells in text
+	widths  []int
+}
+
+func newTable(head ...string) *table {
+	t := &table{columns: len(head), widths: make([]int, len(head))}
+	t.add(head...)
+	return t
+}
+
+func (t *table) add(cells ...string) {
+	for _, cell := range cells {
+		t.text = append(t.text, cell...)
+		t.end()
+	}
+}
+
+// end ends a cell that was appended to t.text.
+func (t *table) end() {
+	column := len(t.ends) % t.columns
+	start := 0
+	if len(t.ends) > 0 {
+		start = int(t.ends[len(t.ends)-1])
+	}
+	t.ends = append(t.ends, int32(len(t.text)))
+	t.widths[column] = max(t.widths[column], len(t.text)-start)
+}
+
+func (t *table) print(w io.Writer) {
+	spaces := strings.Repeat(" ", slices.Max(t.widths)+2)
+	line := make([]byte, 0, 256)
+	start := 0
+	for row := range slices.Chunk(t.ends, t.columns) {
+		line = line[:0]
+		for i, end := range row {
+			line = append(line, t.text[start:end]...)
+			if i < t.columns-1 {
+				line = append(line, spaces[:t.widths[i]-(int(end)-start)+2]...)
+			}
+			start = int(end)
+		}
+		w.Write(append(line, '\n')) // The caller's buffer keeps an error.
+	}
+}

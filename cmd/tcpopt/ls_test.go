@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// programs are what the test binary does as another program, by the value of
+// TCPOPT_PROGRAM.
+var programs = map[string]func() int{}
+
+// register adds a program.
+func register(name string, program func() int) bool {
+	programs[name] = program
+	return true
+}
+
+// TestMisuse tells ls and set what they cannot do: one line says so, and no
+// process is looked at.
+func TestMisuse(t *testing.T) {
+	for _, tt := range []struct{ name, args, want string }{
+		{"unknown flag", "ls -nonsense", "-nonsense"},
+		{"argument", "ls more", `unexpected argument "more"`},
+		{"process by a word", "ls -pid init", `"init"`},
+		{"process 0", "ls -pid 0", "number of a process"},
+		{"negative process", "ls -pid -7", "number of a process"},
+		{"process too big", "ls -pid 4294967297", "number of a process"},
+		{"no command", "ls -name=", "name of a command"},
+		{"no address", "ls -local 10.0.0", "want ADDR, CIDR, :port or ADDR:port"},
+		{"no network", "ls -remote 10.0.0.0/40", `"10.0.0.0/40"`},
+		{"no port", "ls -remote :port", `":port"`},
+		{"no state", "ls -state happy", "want one of established"},
+		{"no duration", "ls -slower 60", "want a duration"},
+		{"negative duration", "ls -slower -1m", "want more than 0"},
+		{"totals by what", "ls -by colour", "want command or remote"},
+		{"flag without value", "ls -slower", "needs an argument"},
+		{"set without process", "set -all -on", "-pid or -name is needed"},
+		{"set without sockets", "set -pid 1 -on", "-fd, -local, -remote or -all is needed"},
+		{"set nothing", "set -pid 1 -all", "set what?"},
+		{"set all and one", "set -pid 1 -all -fd 3 -on", "-all excludes"},
+		{"set all and some", "set -pid 1 -all -remote :80 -on", "-all excludes"},
+		{"descriptor of many", "set -pid 1 -pid 2 -fd 3 -on", "-fd needs one -pid"},
+		{"descriptor of a name", "set -name x -fd 3 -on", "-fd needs one -pid"},
+		{"negative descriptor", "set -pid 1 -fd -3 -on", "number of a descriptor"},
+		{"on and off", "set -pid 1 -all -on -off", "-on and -off exclude each other"},
+		{"within and on", "set -pid 1 -all -within 30s -on", "-within excludes"},
+		{"within and idle", "set -pid 1 -all -within 30s -idle 3s", "-within excludes"},
+		{"within too little", "set -pid 1 -all -within 1s", "the least is 3s"},
+		{"within no duration", "set -pid 1 -all -within soon", "want a duration"},
+		{"no user timeout without within", "set -pid 1 -all -on -no-user-timeout", "-no-user-timeout goes with -within"},
+		{"idle of 0", "set -pid 1 -all -idle 0s", "want more than 0"},
+		{"idle beyond the range", "set -pid 1 -all -idle 100000s", "out of range"},
+		{"interval beyond the range", "set -pid 1 -all -interval 100000s", "out of range"},
+		{"count beyond the range", "set -pid 1 -all -count 128", "out of range"},
+		{"count of 0", "set -pid 1 -all -count 0", "want a number above 0"},
+		{"count with more", "set -pid 1 -all -count 3x", "want a number above 0"},
+		{"negative user timeout", "set -pid 1 -all -user-timeout -1s", "want more than 0"},
+		{"user timeout beyond the range", "set -pid 1 -all -user-timeout 600h", "out of range"},
+	} {
+		if strings.Contains(tt.want, "range") || strings.Contains(tt.want, "least") {
+			if runtime.GOOS != "linux" {
+				continue // It has its own ranges.
+			}
+		}
+		var stdout, stderr bytes.Buffer
+		status := run(strings.Fields(tt.args), &stdout, &stderr)
+		if status != 2 || stdout.Len() > 0 || !strings.Contains(stderr.String(), tt.want) || strings.Count(stderr.String(), "\n") != 1 {
+			t.Errorf("%s: status %d, stdout %q, stderr %q, want 2 and a line with %q", tt.name, status, &stdout, &stderr, tt.want)
+		}
+	}
+}
+
+// TestForeign is of the systems that show no sockets of other processes.
+func TestForeign(t *testing.T) {
+	if runtime.GOOS == "linux" {
+		t.Skip("this OS has pidfd_getfd")
+	}
+	for _, args := range []string{"ls", "set -pid 1 -all -on"} {
+		var stdout, stderr bytes.Buffer
+		status := run(strings.Fields(args), &stdout, &stderr)
+		if status != 1 || stdout.Len() > 0 || !strings.Contains(stderr.String(), "not on "+runtime.GOOS) || strings.Count(stderr.String(), "\n") != 1 {
+			t.Errorf("%s: status %d, stdout %q, stderr %q, want 1 and a line", args, status, &stdout, &stderr)
+		}
+	}
+}
+
+func TestLsHelp(t *testing.T) {
+	for _, verb := range []string{"ls", "set"} {
+		var stdout, stderr bytes.Buffer
+		status := run([]string{verb, "-h"}, &stdout, &stderr)
+		if status != 0 || stderr.Len() > 0 || strings.Count(stdout.String(), "\nexample: tcpopt "+verb) != 1 {
+			t.Errorf("%s -h: status %d, stdout %q, stderr %q", verb, status, &stdout, &stderr)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	tab := newTable("A", "LONGER", "C")
+	tab.add("1", "2", "3")
+	tab.add("four", "", "six")
+	var b bytes.Buffer
+	tab.print(&b)
+	const want = "A     LONGER  C\n1     2       3\nfour          six\n"
+	if b.String() != want {
+		t.Errorf("printed\n%swant\n%s", &b, want)
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	if got := printable("a\x1b[31mb\u0085\n\u00e9\u2028"); got != "a?[31mb??\u00e9?" {
+		t.Errorf("printable = %q", got)
+	}
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"net/netip"
+	"testing"
+)
+
+func TestPattern(t *testing.T) {
+	for _, tt := range []struct {
+		name, pattern, address string
+		want                   bool
+	}{
+		{"address", "10.0.0.1", "10.0.0.1:5432", true},
+		{"another address", "10.0.0.1", "10.0.0.2:5432", false},
+		{"port", ":5432", "10.0.0.2:5432", true},
+		{"port of IPv6", ":5432", "[fd00::1]:5432", true},
+		{"another port", ":5432", "10.0.0.2:5433", false},
+		{"address and port", "10.0.0.1:5432", "10.0.0.1:5432", true},
+		{"address and another port", "10.0.0.1:5432", "10.0.0.1:5433", false},
+		{"another address and port", "10.0.0.1:5432", "10.0.0.2:5432", false},
+		{"network", "10.0.0.0/8", "10.200.0.1:1", true},
+		{"network by a host of it", "10.1.2.3/8", "10.200.0.1:1", true},
+		{"another network", "10.0.0.0/8", "11.0.0.1:1", false},
+		{"all of IPv4", "0.0.0.0/0", "11.0.0.1:1", true},
+		{"all of IPv4, but IPv6", "0.0.0.0/0", "[fd00::1]:1", false},
+		{"all of IPv6", "::/0", "[fd00::1]:1", true},
+		{"IPv4 that an IPv6 socket has", "10.0.0.1", "[::ffff:10.0.0.1]:5432", true},
+		{"network of what an IPv6 socket has", "10.0.0.0/8", "[::ffff:10.0.0.1]:5432", true},
+		{"mapped in the pattern", "::ffff:10.0.0.1", "10.0.0.1:5432", true},
+		{"mapped network in the pattern", "::ffff:10.0.0.0/104", "10.0.0.1:5432", true},
+		{"IPv6", "fd00::1", "[fd00::1]:5432", true},
+		{"IPv6 in brackets", "[fd00::1]", "[fd00::1]:5432", true},
+		{"IPv6 and port", "[fd00::1]:5432", "[fd00::1]:5432", true},
+		{"IPv6 and another port", "[fd00::1]:5432", "[fd00::1]:5433", false},
+		{"IPv6 network", "fd00::/8", "[fd12::1]:5432", true},
+		{"zone", "fe80::1%eth0", "[fe80::1]:5432", true},
+	} {
+		p, err := parsePattern(tt.pattern)
+		if err != nil {
+			t.Errorf("%s: parsePattern(%q): %v", tt.name, tt.pattern, err)
+			continue
+		}
+		if got := p.match(netip.MustParseAddrPort(tt.address)); got != tt.want {
+			t.Errorf("%s: %q matches %s = %v, want %v", tt.name, tt.pattern, tt.address, got, tt.want)
+		}
+	}
+	if !(*pattern)(nil).match(netip.MustParseAddrPort("10.0.0.1:1")) {
+		t.Error("no pattern does not match")
+	}
+	for _, s := range []string{"", ":", ":0", ":-1", ":65536", ":http", "10.0.0", "10.0.0.1:", "10.0.0.1:0", "10.0.0.1:x",
+		"10.0.0.0/33", "10.0.0.0/8:80", "localhost", "localhost:80", "fd00::1:zz", "[fd00::1", "::/129", " 10.0.0.1", "80"} {
+		if p, err := parsePattern(s); err == nil {
+			t.Errorf("parsePattern(%q) = %+v, want an error", s, p)
+		}
+	}
+}

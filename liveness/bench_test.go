@@ -1,0 +1,210 @@
+package liveness_test
+
+import (
+	"io"
+	"net"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/liveness"
+)
+
+func idleMonitor() *liveness.Monitor {
+	return &liveness.Monitor{Idle: time.Hour, Timeout: time.Hour, Probe: noProbe, Dead: noVerdict}
+}
+
+func noProbe() error  { return nil }
+func noVerdict(error) {}
+
+// TestTouchAllocs is I10.
+func TestTouchAllocs(t *testing.T) {
+	m := idleMonitor()
+	m.Start()
+	defer m.Stop()
+	if n := testing.AllocsPerRun(1000, m.Touch); n != 0 {
+		t.Errorf("Touch allocates %v times, want 0", n)
+	}
+}
+
+// TestFootprint has many Monitors with nothing due: they cost little memory and
+// no goroutine.
+func TestFootprint(t *testing.T) {
+	const n = 100_000
+	goroutines := runtime.NumGoroutine()
+	per, stop := footprint(n)
+	if now := runtime.NumGoroutine(); now > goroutines {
+		t.Errorf("%d goroutines, %d before", now, goroutines)
+	}
+	stop()
+	if per > 256 {
+		t.Errorf("%.0f bytes per Monitor, want at most 256", per)
+	}
+}
+
+// footprint starts n Monitors and returns the bytes that each takes.
+func footprint(n int) (per float64, stop func()) {
+	all := make([]*liveness.Monitor, n)
+	before := inUse()
+	for i := range all {
+		all[i] = idleMonitor()
+		all[i].Start()
+	}
+	per = float64(inUse()-before) / float64(n)
+	return per, func() {
+		for _, m := range all {
+			m.Stop()
+		}
+	}
+}
+
+func inUse() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var s runtime.MemStats
+	runtime.ReadMemStats(&s)
+	return s.HeapAlloc + s.StackInuse
+}
+
+func BenchmarkTouch(b *testing.B) {
+	m := idleMonitor()
+	m.Start()
+	defer m.Stop()
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Touch()
+	}
+}
+
+// BenchmarkTouchParallel has all processors touch one Monitor, or each its own.
+func BenchmarkTouchParallel(b *testing.B) {
+	for name, one := range map[string]bool{"one": true, "own": false} {
+		b.Run(name, func(b *testing.B) {
+			shared := idleMonitor()
+			shared.Start()
+			defer shared.Stop()
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				m := shared
+				if !one {
+					m = idleMonitor()
+					m.Start()
+					defer m.Stop()
+				}
+				for pb.Next() {
+					m.Touch()
+				}
+			})
+		})
+	}
+}
+
+// BenchmarkMemory reports the bytes of an idle Monitor among a million.
+func BenchmarkMemory(b *testing.B) {
+	for b.Loop() {
+		per, stop := footprint(1_000_000)
+		b.ReportMetric(per, "B/Monitor")
+		stop()
+	}
+}
+
+func BenchmarkStartStop(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		m := idleMonitor()
+		m.Start()
+		m.Stop()
+	}
+}
+
+// BenchmarkRound is a whole round: the timer fires, the probe is answered.
+func BenchmarkRound(b *testing.B) {
+	c, _ := pair(b)
+	s, err := tcpopt.FromConn(c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, progress := range map[string]func() (tcpopt.Progress, error){"plain": nil, "Progress": s.Progress} {
+		b.Run(name, func(b *testing.B) {
+			n := 0
+			done := make(chan struct{})
+			var m *liveness.Monitor
+			m = &liveness.Monitor{
+				Idle: time.Nanosecond, Timeout: time.Hour, Progress: progress, Dead: noVerdict,
+				Probe: func() error {
+					if n++; n == b.N {
+						close(done)
+					}
+					m.Touch()
+					return nil
+				},
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			m.Start()
+			<-done
+			m.Stop()
+		})
+	}
+}
+
+// BenchmarkRead compares reads of 1 KiB with and without Touch, in turn so that
+// both have the same machine, and reports by how much the median differs.
+func BenchmarkRead(b *testing.B) {
+	near, far := pair(b)
+	go io.Copy(far, zeros{})
+	m := idleMonitor()
+	m.Start()
+	defer m.Stop()
+	buf := make([]byte, 1024)
+	round := func(touch bool) time.Duration {
+		start := time.Now()
+		for range 200 {
+			if _, err := io.ReadFull(near, buf); err != nil {
+				b.Fatal(err)
+			}
+			if touch {
+				m.Touch()
+			}
+		}
+		return time.Since(start) / 200
+	}
+	var plain, touched []time.Duration
+	for b.Loop() {
+		plain = append(plain, round(false))
+		touched = append(touched, round(true))
+	}
+	slices.Sort(plain)
+	slices.Sort(touched)
+	p, q := plain[len(plain)/2], touched[len(touched)/2]
+	b.ReportMetric(float64(p), "ns/plain")
+	b.ReportMetric(float64(q), "ns/touched")
+	b.ReportMetric(100*(float64(q)/float64(p)-1), "%more")
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// pair returns both ends of a connection over loopback.
+func pair(b *testing.B) (near, far net.Conn) {
+	b.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	near, err = net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { near.Close() })
+	far, err = l.Accept()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { far.Close() })
+	return near, far
+}

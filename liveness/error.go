@@ -1,0 +1,49 @@
+package liveness
+
+import (
+	"fmt"
+	"time"
+)
+
+// A Reason tells what the peer failed to do.
+type Reason uint8
+
+const (
+	// Idle: nothing came from the peer for Idle, and there is no Probe.
+	Idle Reason = iota + 1
+	// NoReply: the probe was sent, and as far as is known it arrived, but nothing
+	// came back. The peer's process hangs, or something between hides its end.
+	NoReply
+	// NoProgress: the probe could not be written, or the peer's kernel has not
+	// acknowledged it. The path is dead, or the peer does not read.
+	NoProgress
+)
+
+func (r Reason) String() string {
+	switch r {
+	case Idle:
+		return "idle"
+	case NoReply:
+		return "no reply"
+	case NoProgress:
+		return "no progress"
+	}
+	return fmt.Sprintf("Reason(%d)", uint8(r))
+}
+
+// An Error is a verdict. It is a [net.Error] whose Timeout is true, but it is
+// not [os.ErrDeadlineExceeded]: after that a connection can go on.
+type Error struct {
+	Reason Reason
+	Silent time.Duration // since the last sign of life
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("liveness: peer silent for %v: %v", e.Silent.Round(time.Millisecond), e.Reason)
+}
+
+// Timeout reports true.
+func (e *Error) Timeout() bool { return true }
+
+// Temporary reports false.
+func (e *Error) Temporary() bool { return false }

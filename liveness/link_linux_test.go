@@ -1,0 +1,554 @@
+package liveness_test
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/netlab"
+	"github.com/tcpopt/tcpopt/liveness"
+)
+
+// All tests of real links have these times.
+const (
+	idle    = 1 * time.Second
+	timeout = 2 * time.Second
+	early   = 100 * time.Millisecond // the peer's last word being older than the event
+	slack   = 500 * time.Millisecond // of a busy machine
+)
+
+// need skips where the machine cannot do what a test needs, or fails where
+// TCPOPT_NETLAB says that it must.
+func need(t testing.TB, err error) {
+	t.Helper()
+	switch {
+	case err == nil:
+	case errors.Is(err, errors.ErrUnsupported) && os.Getenv("TCPOPT_NETLAB") != "required":
+		t.Skip(err)
+	default:
+		t.Fatal(err)
+	}
+}
+
+func newHost(t testing.TB) *netlab.Host {
+	t.Helper()
+	h, err := netlab.NewHost()
+	need(t, err)
+	t.Cleanup(h.Close)
+	return h
+}
+
+func newCable(t testing.TB, a, b *netlab.Host) *netlab.Cable {
+	t.Helper()
+	c, err := netlab.NewCable(a, b)
+	need(t, err)
+	t.Cleanup(c.Close)
+	return c
+}
+
+// serve answers each p by a P and swallows everything else.
+func serve(c net.Conn) {
+	defer c.Close()
+	buf := make([]byte, 1<<16)
+	for {
+		n, err := c.Read(buf)
+		if err != nil {
+			return
+		}
+		if n := bytes.Count(buf[:n], []byte{'p'}); n > 0 {
+			if _, err := c.Write(bytes.Repeat([]byte{'P'}, n)); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// accept serves what comes.
+func accept(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go serve(c)
+	}
+}
+
+// listen listens on h, which may be nil: here.
+func listen(h *netlab.Host, address string, secure bool) (l net.Listener, err error) {
+	f := func() (err error) { l, err = net.Listen("tcp", address); return }
+	if h == nil {
+		err = f()
+	} else {
+		err = h.Do(f)
+	}
+	if err == nil && secure {
+		l = tls.NewListener(l, serverConfig())
+	}
+	return l, err
+}
+
+var serverConfig = sync.OnceValue(func() *tls.Config {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{cert}, PrivateKey: key}}}
+})
+
+func init() {
+	roles["serve"] = func() int {
+		l, err := listen(nil, os.Getenv("LIVENESS_TEST_ADDRESS"), os.Getenv("LIVENESS_TEST_TLS") != "")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		fmt.Println(l.Addr())
+		accept(l)
+		return 0
+	}
+	roles["watch"] = func() int {
+		c, err := net.Dial("tcp", os.Getenv("LIVENESS_TEST_ADDRESS"))
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		w := newWatched(c, os.Getenv("LIVENESS_TEST_PROGRESS") != "")
+		w.Start()
+		fmt.Println("started")
+		io.Copy(io.Discard, os.Stdin) // Until the test has seen enough.
+		if w.Stop() {
+			fmt.Println("alive")
+		} else {
+			fmt.Println(w.verdict().err)
+		}
+		return 0
+	}
+}
+
+// process starts the test program in a host and in a role.
+func process(t *testing.T, h *netlab.Host, role string, env ...string) (*exec.Cmd, io.WriteCloser, *bufio.Reader) {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = append(append(os.Environ(), "LIVENESS_TEST_ROLE="+role), env...)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	need(t, h.Start(cmd))
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	return cmd, in, bufio.NewReader(out)
+}
+
+func line(t *testing.T, r *bufio.Reader) string {
+	t.Helper()
+	s, err := r.ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(s)
+}
+
+type verdict struct {
+	at  time.Time
+	err error
+}
+
+// A watched connection has a Monitor and a reader that touches it.
+type watched struct {
+	liveness.Monitor
+	conn   net.Conn
+	read   sync.Mutex // held: the reader is blocked
+	probes atomic.Int32
+	dead   chan verdict
+}
+
+func newWatched(c net.Conn, progress bool) *watched {
+	w := &watched{conn: c, dead: make(chan verdict, 2)}
+	w.Idle, w.Timeout = idle, timeout
+	w.Probe = func() error {
+		w.probes.Add(1)
+		_, err := c.Write([]byte{'p'})
+		return err
+	}
+	if progress {
+		s, err := tcpopt.FromConn(c)
+		if err != nil {
+			panic(err)
+		}
+		w.Progress = s.Progress
+	}
+	w.Dead = func(err error) { w.dead <- verdict{time.Now(), err} }
+	go func() {
+		buf := make([]byte, 1024)
+		for {
+			w.read.Lock()
+			w.read.Unlock() //lint:ignore SA2001 It waits.
+			if _, err := c.Read(buf); err != nil {
+				return
+			}
+			w.Touch()
+		}
+	}()
+	return w
+}
+
+func (w *watched) verdict() verdict { return <-w.dead }
+
+// alive fails the test if there is a verdict within d.
+func (w *watched) alive(t *testing.T, d time.Duration) {
+	t.Helper()
+	select {
+	case v := <-w.dead:
+		t.Fatalf("%v after %d probes, want alive", v.err, w.probes.Load())
+	case <-time.After(d):
+	}
+}
+
+// wantDead waits for the verdict and checks it and how long the peer was silent.
+func (w *watched) wantDead(t *testing.T, reason liveness.Reason, least, most time.Duration) verdict {
+	t.Helper()
+	select {
+	case v := <-w.dead:
+		e, ok := errors.AsType[*liveness.Error](v.err)
+		if !ok || e.Reason != reason || e.Silent < least || e.Silent > most {
+			t.Errorf("dead of %v, want of %v after %v to %v", v.err, reason, least, most)
+		}
+		t.Logf("dead of %v", v.err)
+		return v
+	case <-time.After(most + 10*time.Second):
+		t.Fatal("alive, want dead")
+		panic("unreachable")
+	}
+}
+
+// A link is a lab with a watched connection, to a peer in a process of its own
+// if it is to be frozen.
+type link struct {
+	*watched
+	near, far *netlab.Host
+	cable     *netlab.Cable
+	peer      *exec.Cmd
+	progress  bool
+}
+
+func newLink(t *testing.T, progress, secure, apart bool) *link {
+	t.Helper()
+	l := &link{near: newHost(t), far: newHost(t), progress: progress}
+	l.cable = newCable(t, l.near, l.far)
+	address := netip.AddrPortFrom(l.far.IPv4, 0).String()
+	if apart {
+		env := []string{"LIVENESS_TEST_ADDRESS=" + address}
+		if secure {
+			env = append(env, "LIVENESS_TEST_TLS=1")
+		}
+		var out *bufio.Reader
+		l.peer, _, out = process(t, l.far, "serve", env...)
+		address = line(t, out)
+	} else {
+		ln, err := listen(l.far, address, secure)
+		need(t, err)
+		t.Cleanup(func() { ln.Close() })
+		go accept(ln)
+		address = ln.Addr().String()
+	}
+	l.watched = newWatched(dial(t, l.near, address, secure), progress)
+	return l
+}
+
+func dial(t *testing.T, h *netlab.Host, address string, secure bool) net.Conn {
+	t.Helper()
+	d := net.Dialer{KeepAlive: -1}
+	var c net.Conn
+	need(t, h.Do(func() (err error) { c, err = d.Dial("tcp", address); return }))
+	t.Cleanup(func() { c.Close() })
+	if secure {
+		s := tls.Client(c, &tls.Config{InsecureSkipVerify: true})
+		if err := s.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	return c
+}
+
+// bulk writes n bytes at once.
+func (w *watched) bulk(n int) { go w.conn.Write(make([]byte, n)) }
+
+const (
+	slow  = 125000 // bytes per second: 1 Mbit/s
+	queue = 50000
+)
+
+// TestLink is what a Monitor says on real links, with and without Progress, in
+// the clear and through TLS.
+func TestLink(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		freeze bool // the peer is to be frozen
+		only   bool // the row has no sense without Progress
+		run    func(t *testing.T, l *link)
+	}{
+		{"slow and busy", false, false, func(t *testing.T, l *link) {
+			if err := l.cable.Slow(l.near, slow, queue); err != nil {
+				t.Fatal(err)
+			}
+			l.Start()
+			l.bulk(2e6)
+			if !l.progress {
+				l.wantDead(t, liveness.NoProgress, idle*7/8+timeout, idle+timeout+slack) // Falsely.
+				return
+			}
+			l.alive(t, 25*time.Second)
+			if n := l.probes.Load(); n < 5 {
+				t.Errorf("%d probes in 25 s, want some before and some after the 16 s that the data takes", n)
+			}
+			t.Logf("alive for 25 s, %d probes", l.probes.Load())
+		}},
+		{"slow, busy and cut", false, true, func(t *testing.T, l *link) {
+			if err := l.cable.Slow(l.near, slow, queue); err != nil {
+				t.Fatal(err)
+			}
+			l.Start()
+			l.bulk(2e6)
+			l.alive(t, 5*time.Second)
+			cut := time.Now()
+			if err := l.cable.Cut(); err != nil {
+				t.Fatal(err)
+			}
+			v := l.wantDead(t, liveness.NoProgress, 5*time.Second, 9*time.Second)
+			wantBetween(t, "time from the cut", v.at.Sub(cut), timeout-idle-early, idle+timeout+slack)
+			t.Logf("%v after the cut", v.at.Sub(cut))
+		}},
+		{"busy and cut", false, false, func(t *testing.T, l *link) {
+			l.Start()
+			l.alive(t, 3*time.Second)
+			cut := time.Now()
+			if err := l.cable.Cut(); err != nil {
+				t.Fatal(err)
+			}
+			l.bulk(1e7)
+			v := l.wantDead(t, liveness.NoProgress, idle*7/8+timeout, idle+timeout+slack)
+			wantBetween(t, "time from the cut", v.at.Sub(cut), timeout-early, idle+timeout+slack)
+		}},
+		{"idle and cut", false, false, func(t *testing.T, l *link) {
+			l.Start()
+			l.alive(t, 3*time.Second)
+			cut := time.Now()
+			if err := l.cable.Cut(); err != nil {
+				t.Fatal(err)
+			}
+			reason := liveness.NoReply // As far as is known.
+			if l.progress {
+				reason = liveness.NoProgress
+			}
+			v := l.wantDead(t, reason, idle*7/8+timeout, idle+timeout+slack)
+			wantBetween(t, "time from the cut", v.at.Sub(cut), timeout-early, idle+timeout+slack)
+		}},
+		{"frozen", true, false, func(t *testing.T, l *link) {
+			l.Start()
+			l.alive(t, 3*time.Second)
+			l.freeze(t)
+			l.wantDead(t, liveness.NoReply, idle*7/8+timeout, idle+timeout+slack)
+		}},
+		{"frozen under trickling writes", true, false, func(t *testing.T, l *link) {
+			l.Start()
+			go func() {
+				for {
+					if _, err := l.conn.Write(make([]byte, 100)); err != nil {
+						return
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+			}()
+			l.alive(t, 3*time.Second)
+			l.freeze(t)
+			most := idle + timeout + slack
+			if l.progress {
+				most += idle // If a write was under way at the time of the probe.
+			}
+			l.wantDead(t, liveness.NoReply, idle*7/8+timeout, most)
+		}},
+		{"own reader blocked", false, false, func(t *testing.T, l *link) {
+			l.Start()
+			l.alive(t, time.Second)
+			l.read.Lock()
+			if !l.progress {
+				l.wantDead(t, liveness.NoReply, idle*7/8+timeout, idle+timeout+slack) // Falsely.
+				l.read.Unlock()
+				return
+			}
+			l.alive(t, 10*time.Second)
+			l.read.Unlock()
+			l.alive(t, 2*time.Second)
+		}},
+	} {
+		for _, secure := range []bool{false, true} {
+			for _, progress := range []bool{false, true} {
+				if tt.only && !progress {
+					continue
+				}
+				t.Run(fmt.Sprintf("%s, TLS %v, Progress %v", tt.name, secure, progress), func(t *testing.T) {
+					t.Parallel()
+					l := newLink(t, progress, secure, tt.freeze)
+					defer l.Stop()
+					tt.run(t, l)
+				})
+			}
+		}
+	}
+}
+
+func (l *link) freeze(t *testing.T) {
+	t.Helper()
+	if err := l.peer.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestLinkStopped stops our own process for 6 s. When it goes on, all of its
+// timers are late and nothing has been read yet.
+func TestLinkStopped(t *testing.T) {
+	t.Parallel()
+	for _, progress := range []string{"", "1"} {
+		t.Run("Progress "+progress, func(t *testing.T) {
+			t.Parallel()
+			near, far := newHost(t), newHost(t)
+			newCable(t, near, far)
+			ln, err := listen(far, netip.AddrPortFrom(far.IPv4, 0).String(), false)
+			need(t, err)
+			defer ln.Close()
+			go accept(ln)
+			self, in, out := process(t, near, "watch", "LIVENESS_TEST_ADDRESS="+ln.Addr().String(), "LIVENESS_TEST_PROGRESS="+progress)
+			line(t, out)
+			for range 2 { // In whichever state it is.
+				time.Sleep(2300 * time.Millisecond)
+				if err := self.Process.Signal(syscall.SIGSTOP); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(6 * time.Second)
+				if err := self.Process.Signal(syscall.SIGCONT); err != nil {
+					t.Fatal(err)
+				}
+			}
+			time.Sleep(4 * time.Second)
+			in.Close()
+			if got := line(t, out); got != "alive" {
+				t.Errorf("%s, want alive", got)
+			}
+		})
+	}
+}
+
+// TestLinkProxy has a proxy in the middle. Counters tell of the proxy: it takes
+// and acknowledges everything. So a dead end behind it is found, by the missing
+// answer; a slow link behind it is not told from a dead one.
+func TestLinkProxy(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		run  func(t *testing.T, w *watched, far *netlab.Cable, middle *netlab.Host)
+	}{
+		{"cut behind it", func(t *testing.T, w *watched, far *netlab.Cable, _ *netlab.Host) {
+			s, err := tcpopt.FromConn(w.conn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.SetConfig(tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 1, UserTimeout: time.Second}); err != nil {
+				t.Fatal(err)
+			}
+			w.Start()
+			w.alive(t, 3*time.Second)
+			if err := far.Cut(); err != nil {
+				t.Fatal(err)
+			}
+			w.wantDead(t, liveness.NoReply, idle*7/8+timeout, idle+timeout+slack)
+			if p, err := s.Progress(); err != nil || p.Aborted || p.Pending > 0 || p.Probes > 0 {
+				t.Errorf("Progress() = %+v, %v, want all well as far as the kernel knows", p, err)
+			}
+		}},
+		{"busy and cut behind it", func(t *testing.T, w *watched, far *netlab.Cable, _ *netlab.Host) {
+			w.Start()
+			w.alive(t, 3*time.Second)
+			if err := far.Cut(); err != nil {
+				t.Fatal(err)
+			}
+			w.bulk(1e6) // The proxy takes it.
+			w.wantDead(t, liveness.NoReply, idle*7/8+timeout, idle+timeout+idle+slack)
+		}},
+		{"slow behind it", func(t *testing.T, w *watched, far *netlab.Cable, middle *netlab.Host) {
+			if err := far.Slow(middle, slow, queue); err != nil {
+				t.Fatal(err)
+			}
+			w.Start()
+			w.bulk(2e6)
+			w.wantDead(t, liveness.NoReply, idle*7/8+timeout, idle+timeout+idle+slack) // Falsely.
+		}},
+	} {
+		for _, progress := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, Progress %v", tt.name, progress), func(t *testing.T) {
+				t.Parallel()
+				near, middle, far := newHost(t), newHost(t), newHost(t)
+				newCable(t, near, middle)
+				cable := newCable(t, middle, far)
+				peer, err := listen(far, netip.AddrPortFrom(far.IPv4, 0).String(), false)
+				need(t, err)
+				defer peer.Close()
+				go accept(peer)
+				proxy, err := listen(middle, netip.AddrPortFrom(middle.IPv4, 0).String(), false)
+				need(t, err)
+				defer proxy.Close()
+				ahead := dial(t, middle, peer.Addr().String(), false)
+				go relay(proxy, ahead)
+				w := newWatched(dial(t, near, proxy.Addr().String(), false), progress)
+				defer w.Stop()
+				tt.run(t, w, cable, middle)
+			})
+		}
+	}
+}
+
+// relay is a proxy of one connection.
+func relay(l net.Listener, ahead net.Conn) {
+	c, err := l.Accept()
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	go io.Copy(c, ahead)
+	io.Copy(ahead, c)
+}
