@@ -54,18 +54,6 @@ type query struct {
 	local, remote *pattern // nil: any
 }
 
-// wants reports whether the socket, however it is owned, is wanted.
-func (q *query) wants(local, remote netip.AddrPort, state string) bool {
-	return (state != "listen" || q.listen) && (q.state == "" || q.state == state) &&
-		q.local.match(local) && q.remote.match(remote)
-}
-
-// named reports whether processes of that command are wanted. The kernel keeps
-// 15 bytes of a command.
-func (q *query) named(command string) bool {
-	return q.command == "" || q.command[:min(len(q.command), 15)] == command
-}
-
 // A census is the sockets that are wanted, and what could not be seen.
 type census struct {
 	sockets []tcpSocket

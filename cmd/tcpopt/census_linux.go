@@ -104,6 +104,18 @@ type process struct {
 	netns uint64
 }
 
+// wants reports whether the socket, however it is owned, is wanted.
+func (q *query) wants(local, remote netip.AddrPort, state string) bool {
+	return (state != "listen" || q.listen) && (q.state == "" || q.state == state) &&
+		q.local.match(local) && q.remote.match(remote)
+}
+
+// named reports whether processes of that command are wanted. The kernel keeps
+// 15 bytes of a command.
+func (q *query) named(command string) bool {
+	return q.command == "" || q.command[:min(len(q.command), 15)] == command
+}
+
 // processes returns the processes that /proc shows.
 func processes() ([]int, error) {
 	dir, err := os.Open("/proc")
