@@ -20,7 +20,7 @@ run)
 	for tests in $found; do
 		(
 			cd "${tests%/*}"
-			"$@" ./tests.exe -test.v -test.timeout=5m >tests.out 2>&1 || echo "FAIL $tests" >>tests.out
+			"$@" ./tests.exe -test.v -test.timeout="${TESTS_TIMEOUT:-5m}" >tests.out 2>&1 || echo "FAIL $tests" >>tests.out
 		) &
 	done
 	wait
