@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
 )
 
 // strace runs the test of that name again, under strace(1) and with
@@ -237,7 +238,7 @@ func TestNetFallsBackFromMultipath(t *testing.T) {
 func TestDialControlBoundsConnect(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	need(t, l.cable.Cut())
+	labtest.Need(t, l.cable.Cut())
 	address := net.JoinHostPort(l.far.IPv4.String(), "9")
 	var wg sync.WaitGroup
 	defer wg.Wait()

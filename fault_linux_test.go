@@ -19,20 +19,8 @@ import (
 
 	"github.com/tcpopt/tcpopt"
 	"github.com/tcpopt/tcpopt/internal/netlab"
+	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
 )
-
-// need skips where the machine cannot do what a test needs, or fails where
-// TCPOPT_NETLAB says that it must.
-func need(t testing.TB, err error) {
-	t.Helper()
-	switch {
-	case err == nil:
-	case errors.Is(err, errors.ErrUnsupported) && os.Getenv("TCPOPT_NETLAB") != "required":
-		t.Skip(err)
-	default:
-		t.Fatal(err)
-	}
-}
 
 // A lab is two hosts and a cable.
 type lab struct {
@@ -42,16 +30,8 @@ type lab struct {
 
 func newLab(t testing.TB) lab {
 	t.Helper()
-	near, err := netlab.NewHost()
-	need(t, err)
-	t.Cleanup(near.Close)
-	far, err := netlab.NewHost()
-	need(t, err)
-	t.Cleanup(far.Close)
-	cable, err := netlab.NewCable(near, far)
-	need(t, err)
-	t.Cleanup(cable.Close)
-	return lab{near, far, cable}
+	near, far := labtest.NewHost(t), labtest.NewHost(t)
+	return lab{near, far, labtest.NewCable(t, near, far)}
 }
 
 // connect returns both ends of a connection over the cable.
@@ -63,7 +43,7 @@ func (l lab) connect(t testing.TB, multipath bool) (near, far *net.TCPConn) {
 func (l lab) connectTo(t testing.TB, address netip.Addr, multipath bool) (near, far *net.TCPConn) {
 	t.Helper()
 	var ln net.Listener
-	need(t, l.far.Do(func() (err error) {
+	labtest.Need(t, l.far.Do(func() (err error) {
 		ln, err = listenConfig(multipath).Listen(t.Context(), "tcp", netip.AddrPortFrom(address, 0).String())
 		return err
 	}))
@@ -82,7 +62,7 @@ func (l lab) dial(t testing.TB, address string, multipath bool) *net.TCPConn {
 	d := net.Dialer{KeepAlive: -1}
 	d.SetMultipathTCP(multipath)
 	var c net.Conn
-	need(t, l.near.Do(func() (err error) {
+	labtest.Need(t, l.near.Do(func() (err error) {
 		c, err = d.Dial("tcp", address)
 		return err
 	}))
@@ -326,7 +306,7 @@ func TestFaultOneWay(t *testing.T) {
 func TestFaultNAT(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	need(t, l.cable.Masquerade(l.near, 3*time.Second))
+	labtest.Need(t, l.cable.Masquerade(l.near, 3*time.Second))
 	kept, keptFar := l.connect(t, false)
 	lost, lostFar := l.connect(t, false)
 	set(t, kept, tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 3})
@@ -361,7 +341,7 @@ func TestFaultFrozen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	need(t, l.far.Start(peer))
+	labtest.Need(t, l.far.Start(peer))
 	t.Cleanup(func() { peer.Process.Kill(); peer.Wait() })
 	address, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
@@ -472,7 +452,7 @@ func TestFaultReject(t *testing.T) {
 			near, far := l.connectTo(t, address, false)
 			set(t, near, tcpopt.Config{UserTimeout: time.Second})
 			hear(t, near, far)
-			need(t, l.cable.Reject(l.near, tt.with))
+			labtest.Need(t, l.cable.Reject(l.near, tt.with))
 			if _, err := near.Write([]byte{1}); err != nil {
 				t.Fatal(err)
 			}

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpopt/tcpopt"
-	"github.com/tcpopt/tcpopt/internal/netlab"
+	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
 )
 
 func TestParseSetting(t *testing.T) {
@@ -67,10 +67,8 @@ func FuzzParseSetting(f *testing.F) {
 // ends with f.
 func inHost(t *testing.T, f func()) {
 	t.Helper()
-	host, err := netlab.NewHost()
-	need(t, err)
-	t.Cleanup(host.Close)
-	need(t, host.Do(func() error {
+	host := labtest.NewHost(t)
+	labtest.Need(t, host.Do(func() error {
 		for name, value := range map[string]string{"time": "600", "intvl": "10", "probes": "5"} {
 			if err := os.WriteFile("/proc/sys/net/ipv4/tcp_keepalive_"+name, []byte(value), 0); err != nil {
 				return err

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tcpopt/tcpopt"
 	"github.com/tcpopt/tcpopt/internal/netlab"
+	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
 	"github.com/tcpopt/tcpopt/liveness"
 )
 
@@ -135,32 +136,16 @@ func TestSlowLink(t *testing.T) {
 // slowLink returns both ends of a connection whose one direction is slow.
 func slowLink(t *testing.T) (near, far net.Conn) {
 	t.Helper()
-	need := func(err error) {
-		t.Helper()
-		if errors.Is(err, errors.ErrUnsupported) && os.Getenv("TCPOPT_NETLAB") != "required" {
-			t.Skip(err)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	a, err := netlab.NewHost()
-	need(err)
-	t.Cleanup(a.Close)
-	b, err := netlab.NewHost()
-	need(err)
-	t.Cleanup(b.Close)
-	cable, err := netlab.NewCable(a, b)
-	need(err)
-	t.Cleanup(cable.Close)
-	need(cable.Slow(a, 125000, 50000))
+	a, b := labtest.NewHost(t), labtest.NewHost(t)
+	cable := labtest.NewCable(t, a, b)
+	labtest.Need(t, cable.Slow(a, 125000, 50000))
 	var l net.Listener
-	need(b.Do(func() (err error) { l, err = net.Listen("tcp", netip.AddrPortFrom(b.IPv4, 0).String()); return }))
+	labtest.Need(t, b.Do(func() (err error) { l, err = net.Listen("tcp", netip.AddrPortFrom(b.IPv4, 0).String()); return }))
 	defer l.Close()
-	need(a.Do(func() (err error) { near, err = net.Dial("tcp", l.Addr().String()); return }))
+	labtest.Need(t, a.Do(func() (err error) { near, err = net.Dial("tcp", l.Addr().String()); return }))
 	t.Cleanup(func() { near.Close() })
-	far, err = l.Accept()
-	need(err)
+	far, err := l.Accept()
+	labtest.Need(t, err)
 	t.Cleanup(func() { far.Close() })
 	return near, far
 }

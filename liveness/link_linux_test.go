@@ -25,6 +25,7 @@ import (
 
 	"github.com/tcpopt/tcpopt"
 	"github.com/tcpopt/tcpopt/internal/netlab"
+	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
 	"github.com/tcpopt/tcpopt/liveness"
 )
 
@@ -35,35 +36,6 @@ const (
 	early   = 100 * time.Millisecond // the peer's last word being older than the event
 	slack   = 500 * time.Millisecond // of a busy machine
 )
-
-// need skips where the machine cannot do what a test needs, or fails where
-// TCPOPT_NETLAB says that it must.
-func need(t testing.TB, err error) {
-	t.Helper()
-	switch {
-	case err == nil:
-	case errors.Is(err, errors.ErrUnsupported) && os.Getenv("TCPOPT_NETLAB") != "required":
-		t.Skip(err)
-	default:
-		t.Fatal(err)
-	}
-}
-
-func newHost(t testing.TB) *netlab.Host {
-	t.Helper()
-	h, err := netlab.NewHost()
-	need(t, err)
-	t.Cleanup(h.Close)
-	return h
-}
-
-func newCable(t testing.TB, a, b *netlab.Host) *netlab.Cable {
-	t.Helper()
-	c, err := netlab.NewCable(a, b)
-	need(t, err)
-	t.Cleanup(c.Close)
-	return c
-}
 
 // serve answers each p by a P and swallows everything else.
 func serve(c net.Conn) {
@@ -168,7 +140,7 @@ func process(t *testing.T, h *netlab.Host, role string, env ...string) (*exec.Cm
 	if err != nil {
 		t.Fatal(err)
 	}
-	need(t, h.Start(cmd))
+	labtest.Need(t, h.Start(cmd))
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	return cmd, in, bufio.NewReader(out)
 }
@@ -267,8 +239,8 @@ type link struct {
 
 func newLink(t *testing.T, progress, secure, apart bool) *link {
 	t.Helper()
-	l := &link{near: newHost(t), far: newHost(t), progress: progress}
-	l.cable = newCable(t, l.near, l.far)
+	l := &link{near: labtest.NewHost(t), far: labtest.NewHost(t), progress: progress}
+	l.cable = labtest.NewCable(t, l.near, l.far)
 	address := netip.AddrPortFrom(l.far.IPv4, 0).String()
 	if apart {
 		env := []string{"LIVENESS_TEST_ADDRESS=" + address}
@@ -280,7 +252,7 @@ func newLink(t *testing.T, progress, secure, apart bool) *link {
 		address = line(t, out)
 	} else {
 		ln, err := listen(l.far, address, secure)
-		need(t, err)
+		labtest.Need(t, err)
 		t.Cleanup(func() { ln.Close() })
 		go accept(ln)
 		address = ln.Addr().String()
@@ -293,7 +265,7 @@ func dial(t *testing.T, h *netlab.Host, address string, secure bool) net.Conn {
 	t.Helper()
 	d := net.Dialer{KeepAlive: -1}
 	var c net.Conn
-	need(t, h.Do(func() (err error) { c, err = d.Dial("tcp", address); return }))
+	labtest.Need(t, h.Do(func() (err error) { c, err = d.Dial("tcp", address); return }))
 	t.Cleanup(func() { c.Close() })
 	if secure {
 		s := tls.Client(c, &tls.Config{InsecureSkipVerify: true})
@@ -447,10 +419,10 @@ func TestLinkStopped(t *testing.T) {
 	for _, progress := range []string{"", "1"} {
 		t.Run("Progress "+progress, func(t *testing.T) {
 			t.Parallel()
-			near, far := newHost(t), newHost(t)
-			newCable(t, near, far)
+			near, far := labtest.NewHost(t), labtest.NewHost(t)
+			labtest.NewCable(t, near, far)
 			ln, err := listen(far, netip.AddrPortFrom(far.IPv4, 0).String(), false)
-			need(t, err)
+			labtest.Need(t, err)
 			defer ln.Close()
 			go accept(ln)
 			self, in, out := process(t, near, "watch", "LIVENESS_TEST_ADDRESS="+ln.Addr().String(), "LIVENESS_TEST_PROGRESS="+progress)
@@ -522,15 +494,15 @@ func TestLinkProxy(t *testing.T) {
 		for _, progress := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, Progress %v", tt.name, progress), func(t *testing.T) {
 				t.Parallel()
-				near, middle, far := newHost(t), newHost(t), newHost(t)
-				newCable(t, near, middle)
-				cable := newCable(t, middle, far)
+				near, middle, far := labtest.NewHost(t), labtest.NewHost(t), labtest.NewHost(t)
+				labtest.NewCable(t, near, middle)
+				cable := labtest.NewCable(t, middle, far)
 				peer, err := listen(far, netip.AddrPortFrom(far.IPv4, 0).String(), false)
-				need(t, err)
+				labtest.Need(t, err)
 				defer peer.Close()
 				go accept(peer)
 				proxy, err := listen(middle, netip.AddrPortFrom(middle.IPv4, 0).String(), false)
-				need(t, err)
+				labtest.Need(t, err)
 				defer proxy.Close()
 				ahead := dial(t, middle, peer.Addr().String(), false)
 				go relay(proxy, ahead)

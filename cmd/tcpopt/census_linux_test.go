@@ -27,7 +27,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpopt/tcpopt"
-	"github.com/tcpopt/tcpopt/internal/netlab"
+	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
 )
 
 var (
@@ -804,7 +804,7 @@ func TestLsAgreesWithSS(t *testing.T) {
 		t.Skip("no program ss")
 	}
 	t.Parallel()
-	h := newHost(t)
+	h := labtest.NewHost(t)
 	r, all := hold(t, h.Start, "-n", "20", "-special", "7")
 	sockets, _ := list(t, "-pid", r.pid)
 	if len(sockets) != len(all)-1 {
@@ -833,26 +833,6 @@ func TestLsAgreesWithSS(t *testing.T) {
 	own, _ := namespaceOf("/proc/self")
 	if ns := sockets[0]["netns"]; ns == float64(own) {
 		t.Errorf("netns is %v, this one's", ns)
-	}
-}
-
-func newHost(t testing.TB) *netlab.Host {
-	t.Helper()
-	h, err := netlab.NewHost()
-	checkLab(t, err)
-	t.Cleanup(h.Close)
-	return h
-}
-
-// checkLab fails the test, or skips it where the machine cannot do what it needs.
-func checkLab(t testing.TB, err error) {
-	t.Helper()
-	switch {
-	case err == nil:
-	case errors.Is(err, errors.ErrUnsupported) && os.Getenv("TCPOPT_NETLAB") != "required":
-		t.Skip(err)
-	default:
-		t.Fatal(err)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tcpopt/tcpopt"
 	"github.com/tcpopt/tcpopt/internal/netlab"
+	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
 )
 
 // has fails the test unless ls says of the socket what is wanted.
@@ -162,15 +163,13 @@ type link struct {
 
 func connect(t testing.TB, slow int, args ...string) *link {
 	t.Helper()
-	near, far := newHost(t), newHost(t)
-	cable, err := netlab.NewCable(near, far)
-	checkLab(t, err)
-	t.Cleanup(cable.Close)
+	near, far := labtest.NewHost(t), labtest.NewHost(t)
+	cable := labtest.NewCable(t, near, far)
 	if slow > 0 {
-		checkLab(t, cable.Slow(near, slow, 1<<17))
+		labtest.Need(t, cable.Slow(near, slow, 1<<17))
 	}
 	var l net.Listener
-	checkLab(t, far.Do(func() (err error) {
+	labtest.Need(t, far.Do(func() (err error) {
 		lc := net.ListenConfig{KeepAlive: -1}
 		lc.SetMultipathTCP(false)
 		l, err = lc.Listen(context.Background(), "tcp", netip.AddrPortFrom(far.IPv4, 0).String())

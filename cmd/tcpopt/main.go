@@ -93,9 +93,9 @@ func usage(w io.Writer) {
 	fmt.Fprintln(w, "tcpopt command -h tells the flags of a command.")
 }
 
-// parse parses the flags of v, which takes no other arguments. If ok is false,
-// the program ends with status.
-func (v *verb) parse(flags *flag.FlagSet, args []string, stdout, stderr io.Writer) (status int, ok bool) {
+// parse parses the flags of v and its other arguments, which may stand before or
+// after flags and go to operands. If ok is false, the program ends with status.
+func (v *verb) parse(flags *flag.FlagSet, args []string, stdout, stderr io.Writer, operands ...*string) (status int, ok bool) {
 	flags.Init("tcpopt "+v.name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	help := func(w io.Writer) {
@@ -106,13 +106,18 @@ func (v *verb) parse(flags *flag.FlagSet, args []string, stdout, stderr io.Write
 	}
 	flags.Usage = func() {}
 	err := flags.Parse(args)
+	for err == nil && flags.NArg() > 0 {
+		if len(operands) == 0 {
+			err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
+			break
+		}
+		*operands[0], operands = flags.Arg(0), operands[1:]
+		err = flags.Parse(flags.Args()[1:])
+	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		help(stdout)
 		return done, false
-	case err == nil && flags.NArg() > 0:
-		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
-		fallthrough
 	case err != nil:
 		fmt.Fprintf(stderr, "tcpopt %s: %v; usage: tcpopt %[1]s -h\n", v.name, err)
 		return misuse, false

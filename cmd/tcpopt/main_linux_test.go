@@ -3,36 +3,20 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"os"
 	"os/exec"
 	"reflect"
 	"strings"
 	"testing"
 
-	"github.com/tcpopt/tcpopt/internal/netlab"
+	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
 )
-
-// need skips where the machine cannot do what a test needs, or fails where
-// TCPOPT_NETLAB says that it must.
-func need(t testing.TB, err error) {
-	t.Helper()
-	switch {
-	case err == nil:
-	case errors.Is(err, errors.ErrUnsupported) && os.Getenv("TCPOPT_NETLAB") != "required":
-		t.Skip(err)
-	default:
-		t.Fatal(err)
-	}
-}
 
 // inHost runs the command by way of script, which has it as $0, in a host whose
 // defaults are 600 s, 10 s and 5.
 func inHost(t *testing.T, script string) (stdout, stderr string) {
 	t.Helper()
-	host, err := netlab.NewHost()
-	need(t, err)
-	t.Cleanup(host.Close)
+	host := labtest.NewHost(t)
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +28,7 @@ cd /
 `+script, exe)
 	var out, diag bytes.Buffer
 	cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), "TCPOPT_COMMAND=1"), &out, &diag
-	need(t, host.Start(cmd))
+	labtest.Need(t, host.Start(cmd))
 	err = cmd.Wait()
 	if strings.Contains(diag.String(), "Exec format error") {
 		t.Skip("this kernel cannot execute this program")

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpopt/tcpopt/internal/netlab"
+	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
 )
 
 // programs are what the test binary does when it is run as another program.
@@ -42,45 +43,22 @@ func self(program string) *exec.Cmd {
 	return cmd
 }
 
-// check fails the test, or skips it where the machine cannot do what it needs.
-func check(t testing.TB, err error) {
-	t.Helper()
-	switch {
-	case err == nil:
-	case errors.Is(err, errors.ErrUnsupported) && os.Getenv("TCPOPT_NETLAB") != "required":
-		t.Skip(err)
-	default:
-		t.Fatal(err)
-	}
-}
-
-func newHost(t testing.TB) *netlab.Host {
-	t.Helper()
-	h, err := netlab.NewHost()
-	check(t, err)
-	t.Cleanup(h.Close)
-	return h
-}
-
 func newCable(t testing.TB) (a, b *netlab.Host, c *netlab.Cable) {
 	t.Helper()
-	a, b = newHost(t), newHost(t)
-	c, err := netlab.NewCable(a, b)
-	check(t, err)
-	t.Cleanup(c.Close)
-	return a, b, c
+	a, b = labtest.NewHost(t), labtest.NewHost(t)
+	return a, b, labtest.NewCable(t, a, b)
 }
 
 // connect returns both ends of a connection from a to the address ip of b.
 func connect(t testing.TB, a, b *netlab.Host, ip netip.Addr) (ca, cb *net.TCPConn) {
 	t.Helper()
 	var l *net.TCPListener
-	check(t, b.Do(func() (err error) {
+	labtest.Need(t, b.Do(func() (err error) {
 		l, err = net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, 0)))
 		return err
 	}))
 	defer l.Close()
-	check(t, a.Do(func() error {
+	labtest.Need(t, a.Do(func() error {
 		// A second SYN would be sent after 1 s: the cable is ready at once.
 		d := net.Dialer{Timeout: 900 * time.Millisecond, KeepAlive: -1}
 		c, err := d.Dial("tcp", l.Addr().String())
@@ -91,37 +69,37 @@ func connect(t testing.TB, a, b *netlab.Host, ip netip.Addr) (ca, cb *net.TCPCon
 	}))
 	t.Cleanup(func() { ca.Close() })
 	cb, err := l.AcceptTCP()
-	check(t, err)
+	labtest.Need(t, err)
 	t.Cleanup(func() { cb.Close() })
-	check(t, cb.SetKeepAlive(false))
+	labtest.Need(t, cb.SetKeepAlive(false))
 	return ca, cb
 }
 
 func keepAlive(t testing.TB, c *net.TCPConn, idle, interval time.Duration, count int) {
 	t.Helper()
-	check(t, c.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: idle, Interval: interval, Count: count}))
+	labtest.Need(t, c.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: idle, Interval: interval, Count: count}))
 }
 
 func userTimeout(t testing.TB, c *net.TCPConn, d time.Duration) {
 	t.Helper()
 	rc, err := c.SyscallConn()
-	check(t, err)
-	check(t, rc.Control(func(fd uintptr) {
+	labtest.Need(t, err)
+	labtest.Need(t, rc.Control(func(fd uintptr) {
 		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(d.Milliseconds()))
 	}))
-	check(t, err)
+	labtest.Need(t, err)
 }
 
 func tcpInfo(t testing.TB, c *net.TCPConn) *unix.TCPInfo {
 	t.Helper()
 	rc, err := c.SyscallConn()
-	check(t, err)
+	labtest.Need(t, err)
 	var info *unix.TCPInfo
 	var errno error
-	check(t, rc.Control(func(fd uintptr) {
+	labtest.Need(t, rc.Control(func(fd uintptr) {
 		info, errno = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
 	}))
-	check(t, errno)
+	labtest.Need(t, errno)
 	return info
 }
 
@@ -138,7 +116,7 @@ func read(c *net.TCPConn, d time.Duration) error {
 func write(t testing.TB, c *net.TCPConn) {
 	t.Helper()
 	_, err := c.Write([]byte{1})
-	check(t, err)
+	labtest.Need(t, err)
 }
 
 // passes checks that a byte gets from one end to the other.
@@ -185,7 +163,7 @@ func TestCut(t *testing.T) {
 
 			oa, ob := connect(t, a, b, addr)
 			passes(t, cb, ca)
-			check(t, c.Cut())
+			labtest.Need(t, c.Cut())
 			write(t, oa)
 			write(t, ob)
 			d := dies(t, ca, syscall.ETIMEDOUT)
@@ -206,9 +184,9 @@ func TestHeal(t *testing.T) {
 	a, b, c := newCable(t)
 	ca, cb := connect(t, a, b, b.IPv6)
 	keepAlive(t, ca, time.Second, time.Second, 3)
-	check(t, c.Cut())
+	labtest.Need(t, c.Cut())
 	silent(t, ca, 2500*time.Millisecond) // two probes
-	check(t, c.Heal())
+	labtest.Need(t, c.Heal())
 	silent(t, ca, 2500*time.Millisecond) // it would be dead by now
 	passes(t, ca, cb)
 	passes(t, cb, ca)
@@ -236,7 +214,7 @@ func TestLose(t *testing.T) {
 				from, cf, ct, df, dt = b, ct, cf, dt, df
 			}
 			userTimeout(t, df, time.Second)
-			check(t, c.Lose(from))
+			labtest.Need(t, c.Lose(from))
 			passes(t, ct, cf)
 			write(t, cf)
 			write(t, df)
@@ -244,14 +222,14 @@ func TestLose(t *testing.T) {
 			dies(t, df, syscall.ETIMEDOUT)
 			silent(t, ct, 100*time.Millisecond)
 			silent(t, dt, 100*time.Millisecond)
-			check(t, c.Heal())
+			labtest.Need(t, c.Heal())
 			if err := read(ct, 10*time.Second); err != nil {
 				t.Errorf("after Heal: %v", err)
 			}
 		})
 	}
 	_, _, c := newCable(t)
-	if err := c.Lose(newHost(t)); !errors.Is(err, syscall.EINVAL) {
+	if err := c.Lose(labtest.NewHost(t)); !errors.Is(err, syscall.EINVAL) {
 		t.Errorf("Lose(a host elsewhere) = %v, want %v", err, syscall.EINVAL)
 	}
 }
@@ -262,7 +240,7 @@ func TestNewHost(t *testing.T) {
 	for range 40 {
 		t.Run("", func(t *testing.T) {
 			t.Parallel()
-			h := newHost(t)
+			h := labtest.NewHost(t)
 			connect(t, h, h, h.IPv6)
 			connect(t, h, h, h.IPv4)
 		})
@@ -295,10 +273,10 @@ func TestSlow(t *testing.T) {
 		go from.Write(make([]byte, size))
 		to.SetReadDeadline(start.Add(10 * time.Second))
 		_, err := io.ReadFull(to, make([]byte, size))
-		check(t, err)
+		labtest.Need(t, err)
 		return time.Since(start)
 	}
-	check(t, c.Slow(a, rate, queue))
+	labtest.Need(t, c.Slow(a, rate, queue))
 	d := transfer(ca, cb)
 	// 66 bytes of headers for each 1448, a bucket of one frame, and nothing lost
 	// but what overflows the queue.
@@ -314,7 +292,7 @@ func TestSlow(t *testing.T) {
 	if d := transfer(cb, ca); d > 500*time.Millisecond {
 		t.Errorf("the other way took %v", d)
 	}
-	check(t, c.Slow(a, 0, 0))
+	labtest.Need(t, c.Slow(a, 0, 0))
 	if d := transfer(ca, cb); d > 500*time.Millisecond {
 		t.Errorf("after Slow(a, 0, 0) it took %v", d)
 	}
@@ -330,24 +308,24 @@ func TestCutQueue(t *testing.T) {
 	t.Parallel()
 	a, b, c := newCable(t)
 	ca, cb := connect(t, a, b, b.IPv4)
-	check(t, c.Slow(a, 40_000, 40_000))
+	labtest.Need(t, c.Slow(a, 40_000, 40_000))
 	go ca.Write(make([]byte, 1_000_000))
 	cb.SetReadDeadline(time.Now().Add(5 * time.Second))
 	_, err := io.ReadFull(cb, make([]byte, 40_000))
-	check(t, err)
-	check(t, c.Cut())
+	labtest.Need(t, err)
+	labtest.Need(t, c.Cut())
 	buf := make([]byte, 1_000_000)
 	cb.SetReadDeadline(time.Now().Add(time.Second))
 	n, err := io.ReadFull(cb, buf)
 	if !errors.Is(err, os.ErrDeadlineExceeded) || n > 20_000 { // what had come before
 		t.Errorf("after Cut: %d bytes, %v; want silence", n, err)
 	}
-	check(t, c.Heal())
-	check(t, read(cb, 5*time.Second))
+	labtest.Need(t, c.Heal())
+	labtest.Need(t, read(cb, 5*time.Second))
 	start := time.Now()
 	cb.SetReadDeadline(start.Add(5 * time.Second))
 	_, err = io.ReadFull(cb, buf[:30_000])
-	check(t, err)
+	labtest.Need(t, err)
 	if d := time.Since(start); d < 500*time.Millisecond {
 		t.Errorf("after Heal: 30000 bytes took %v, want a slow cable still", d)
 	}
@@ -376,11 +354,11 @@ func TestReject(t *testing.T) {
 			}
 			ca, cb := connect(t, a, b, ip)
 			userTimeout(t, ca, time.Second)
-			check(t, c.Reject(a, tt.with))
+			labtest.Need(t, c.Reject(a, tt.with))
 			write(t, ca)
 			t.Log("dead after", dies(t, ca, tt.want))
 			silent(t, cb, 100*time.Millisecond)
-			check(t, c.Heal())
+			labtest.Need(t, c.Heal())
 			connect(t, a, b, ip)
 		})
 	}
@@ -390,7 +368,7 @@ func TestRejectOneWay(t *testing.T) {
 	t.Parallel()
 	a, b, c := newCable(t)
 	ca, cb := connect(t, a, b, b.IPv4)
-	check(t, c.Reject(b, "tcp reset"))
+	labtest.Need(t, c.Reject(b, "tcp reset"))
 	passes(t, ca, cb) // and its acknowledgement is rejected
 	dies(t, cb, syscall.ECONNRESET)
 	silent(t, ca, 100*time.Millisecond)
@@ -399,7 +377,7 @@ func TestRejectOneWay(t *testing.T) {
 func TestMasquerade(t *testing.T) {
 	t.Parallel()
 	a, b, c := newCable(t)
-	check(t, c.Masquerade(a, 1500*time.Millisecond)) // 2 s
+	labtest.Need(t, c.Masquerade(a, 1500*time.Millisecond)) // 2 s
 	busy, busyPeer := connect(t, a, b, b.IPv4)
 	idle, idlePeer := connect(t, a, b, b.IPv4)
 	idle6, idlePeer6 := connect(t, a, b, b.IPv6)
@@ -435,8 +413,8 @@ func TestVanish(t *testing.T) {
 	probed, vanished := connect(t, a, b, b.IPv6)
 	keepAlive(t, probed, time.Second, time.Second, 5)
 	passes(t, ca, cb)
-	check(t, netlab.Vanish(cb))
-	check(t, netlab.Vanish(vanished))
+	labtest.Need(t, netlab.Vanish(cb))
+	labtest.Need(t, netlab.Vanish(vanished))
 	silent(t, ca, 300*time.Millisecond) // no FIN
 	write(t, ca)
 	if d := dies(t, ca, syscall.ECONNRESET); d > 200*time.Millisecond {
@@ -452,17 +430,15 @@ func TestVanish(t *testing.T) {
 func TestTwoCables(t *testing.T) {
 	t.Parallel()
 	a, b, ab := newCable(t)
-	z := newHost(t)
-	bz, err := netlab.NewCable(b, z)
-	check(t, err)
-	t.Cleanup(bz.Close)
+	z := labtest.NewHost(t)
+	labtest.NewCable(t, b, z)
 	ca, cb := connect(t, a, b, b.IPv4)
 	cz, cbz := connect(t, z, b, b.IPv4)
-	check(t, ab.Cut())
+	labtest.Need(t, ab.Cut())
 	passes(t, cz, cbz)
 	write(t, ca)
 	silent(t, cb, 300*time.Millisecond)
-	check(t, a.Do(func() error {
+	labtest.Need(t, a.Do(func() error {
 		_, err := net.DialTimeout("tcp", netip.AddrPortFrom(z.IPv4, 1).String(), time.Second)
 		if !errors.Is(err, syscall.ENETUNREACH) {
 			return fmt.Errorf("dial across two cables = %v, want %v", err, syscall.ENETUNREACH)
@@ -475,14 +451,14 @@ func TestDo(t *testing.T) {
 	t.Parallel()
 	const file = "/proc/sys/net/ipv4/tcp_keepalive_time"
 	outside, err := os.ReadFile(file)
-	check(t, err)
+	labtest.Need(t, err)
 	home, err := os.Readlink("/proc/self/ns/net")
-	check(t, err)
-	a, b := newHost(t), newHost(t)
+	labtest.Need(t, err)
+	a, b := labtest.NewHost(t), labtest.NewHost(t)
 	var wg sync.WaitGroup
 	for i, h := range []*netlab.Host{a, b} {
 		want := strconv.Itoa(1234 + i)
-		check(t, h.Do(func() error { return os.WriteFile(file, []byte(want), 0) }))
+		labtest.Need(t, h.Do(func() error { return os.WriteFile(file, []byte(want), 0) }))
 		for range 20 {
 			wg.Go(func() {
 				var got []byte
@@ -522,20 +498,20 @@ func TestDo(t *testing.T) {
 
 func TestStart(t *testing.T) {
 	t.Parallel()
-	h := newHost(t)
-	check(t, h.Do(func() error {
+	h := labtest.NewHost(t)
+	labtest.Need(t, h.Do(func() error {
 		return os.WriteFile("/proc/sys/net/ipv4/tcp_keepalive_time", []byte("4321"), 0)
 	}))
 	var out strings.Builder
 	cmd := exec.Command("cat", "/proc/sys/net/ipv4/tcp_keepalive_time")
 	cmd.Stdout = &out
-	check(t, h.Start(cmd))
+	labtest.Need(t, h.Start(cmd))
 	if err := cmd.Wait(); err != nil || out.String() != "4321\n" {
 		t.Errorf("keepalive time in the program = %q, %v; want 4321", out.String(), err)
 	}
 
 	cmd = exec.Command("sleep", "1000")
-	check(t, h.Start(cmd))
+	labtest.Need(t, h.Start(cmd))
 	h.Close()
 	if err := cmd.Wait(); err == nil || err.Error() != "signal: killed" {
 		t.Errorf("program of a closed host = %v, want signal: killed", err)
@@ -543,7 +519,7 @@ func TestStart(t *testing.T) {
 	if err := h.Start(exec.Command("true")); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("Start in a closed host = %v, want %v", err, os.ErrClosed)
 	}
-	if err := newHost(t).Start(exec.Command("no-such-program")); !errors.Is(err, exec.ErrNotFound) {
+	if err := labtest.NewHost(t).Start(exec.Command("no-such-program")); !errors.Is(err, exec.ErrNotFound) {
 		t.Errorf("Start of a missing program = %v, want %v", err, exec.ErrNotFound)
 	}
 }
@@ -588,9 +564,9 @@ func doomed() int {
 func holders(t *testing.T, ns []string) (pids []string) {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/task/*/ns/net")
-	check(t, err)
+	labtest.Need(t, err)
 	fds, err := filepath.Glob("/proc/[0-9]*/fd/*")
-	check(t, err)
+	labtest.Need(t, err)
 	for _, file := range append(files, fds...) {
 		link, err := os.Readlink(file)
 		for _, n := range ns {
@@ -604,11 +580,11 @@ func holders(t *testing.T, ns []string) (pids []string) {
 
 func TestKill(t *testing.T) {
 	t.Parallel()
-	newHost(t).Close()
+	labtest.NewHost(t).Close()
 	cmd := self("doomed")
 	out, err := cmd.StdoutPipe()
-	check(t, err)
-	check(t, cmd.Start())
+	labtest.Need(t, err)
+	labtest.Need(t, cmd.Start())
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	var ns []string
 	for s := bufio.NewScanner(out); s.Scan() && s.Text() != ""; {
@@ -621,7 +597,7 @@ func TestKill(t *testing.T) {
 	if pids := holders(t, ns); len(pids) < 4 {
 		t.Fatalf("before the kill only %q hold the namespaces", pids)
 	}
-	check(t, cmd.Process.Kill())
+	labtest.Need(t, cmd.Process.Kill())
 	cmd.Wait()
 	var left []string
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
@@ -636,7 +612,7 @@ func TestKill(t *testing.T) {
 // user namespace with limits of zero allows none.
 func TestNotAllowed(t *testing.T) {
 	t.Parallel()
-	newHost(t)
+	labtest.NewHost(t)
 	child := self("newhost")
 	cmd := exec.Command("unshare", "--user", "--map-root-user", "sh", "-c",
 		`for i in user net; do echo 0 >/proc/sys/user/max_${i}_namespaces || exit; done; exec "$0"`, child.Path)
@@ -644,7 +620,7 @@ func TestNotAllowed(t *testing.T) {
 	cmd.Env = child.Env
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
-	check(t, err)
+	labtest.Need(t, err)
 	if got, want := string(out), "true netlab: user namespaces are not allowed: "; !strings.HasPrefix(got, want) {
 		t.Errorf("NewHost() = %q, want %q and more", got, want)
 	}
@@ -654,9 +630,9 @@ func TestNotAllowed(t *testing.T) {
 // A program that runs anew keeps its identity and its exit status.
 func TestEnter(t *testing.T) {
 	t.Parallel()
-	newHost(t)
+	labtest.NewHost(t)
 	exe, err := os.Executable()
-	check(t, err)
+	labtest.Need(t, err)
 	cmd := exec.Command("unshare", "--user", "--map-current-user", exe, "-test.run=^TestTwoCables$", "-test.v")
 	if out, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("--- PASS: TestTwoCables")) {
 		t.Errorf("a process without capabilities: %v\n%s", err, out)
@@ -666,11 +642,11 @@ func TestEnter(t *testing.T) {
 func BenchmarkCable(b *testing.B) {
 	for b.Loop() {
 		x, err := netlab.NewHost()
-		check(b, err)
+		labtest.Need(b, err)
 		y, err := netlab.NewHost()
-		check(b, err)
+		labtest.Need(b, err)
 		c, err := netlab.NewCable(x, y)
-		check(b, err)
+		labtest.Need(b, err)
 		c.Close()
 		x.Close()
 		y.Close()
@@ -680,13 +656,13 @@ func BenchmarkCable(b *testing.B) {
 func BenchmarkCut(b *testing.B) {
 	_, _, c := newCable(b)
 	for b.Loop() {
-		check(b, errors.Join(c.Cut(), c.Heal()))
+		labtest.Need(b, errors.Join(c.Cut(), c.Heal()))
 	}
 }
 
 func BenchmarkDo(b *testing.B) {
-	h := newHost(b)
+	h := labtest.NewHost(b)
 	for b.Loop() {
-		check(b, h.Do(func() error { return nil }))
+		labtest.Need(b, h.Do(func() error { return nil }))
 	}
 }
