@@ -17,9 +17,10 @@ import (
 // Touch is called, and no goroutine in between. It runs until Stop or the
 // verdict.
 type Monitor struct {
-	// Idle is how long the peer may stay silent; it is positive. With a Probe
-	// the wait is shortened at random by up to an eighth, so that connections
-	// opened together do not probe together.
+	// Idle is how long the peer may stay silent; it is positive, and less than
+	// a microsecond is a microsecond. With a Probe the wait is shortened at
+	// random by up to an eighth, so that connections opened together do not
+	// probe together.
 	Idle time.Duration
 
 	// Timeout is how long the peer may stay silent after a probe; it is
@@ -70,6 +71,9 @@ type probe struct {
 	again  bool   // the Probe of an earlier round has not returned
 }
 
+// grain is how exact Touch is, and the least Idle.
+const grain = time.Microsecond
+
 // epoch is what times are counted from: an int64 is written atomically, a
 // time.Time is not.
 var epoch = time.Now()
@@ -103,7 +107,13 @@ func (m *Monitor) Start() {
 // Touch tells of a sign of life, such as bytes or a message from the peer. It
 // may be called by any goroutine at any time, takes no lock and allocates
 // nothing.
-func (m *Monitor) Touch() { m.last.Store(int64(time.Since(epoch))) }
+func (m *Monitor) Touch() {
+	now := int64(time.Since(epoch))
+	// Storing takes the cache line from others that touch m at the same time.
+	if since := now - m.last.Load(); since < 0 || since >= int64(grain) {
+		m.last.Store(now)
+	}
+}
 
 // Last returns the time of the last sign of life: of the last Touch, or later,
 // if Progress told of something that was received and not read. Before the
@@ -285,7 +295,7 @@ func (m *Monitor) draw() {
 
 // idle is this round's Idle.
 func (m *Monitor) idle() time.Duration {
-	return m.Idle - time.Duration(float64(m.Idle)*float64(m.jitter))
+	return max(grain, m.Idle-time.Duration(float64(m.Idle)*float64(m.jitter)))
 }
 
 func (m *Monitor) arm(d time.Duration) {
