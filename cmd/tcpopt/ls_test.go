@@ -17,7 +17,7 @@ func register(name string, program func() int) bool {
 	return true
 }
 
-// TestMisuse tells ls and set what they cannot do: one line says so, and no
+// TestMisuse tells verbs what they cannot do: one line says so, and no
 // process is looked at.
 func TestMisuse(t *testing.T) {
 	for _, tt := range []struct{ name, args, want string }{
@@ -57,6 +57,16 @@ func TestMisuse(t *testing.T) {
 		{"count of 0", "set -pid 1 -all -count 0", "want a number above 0"},
 		{"count with more", "set -pid 1 -all -count 3x", "want a number above 0"},
 		{"negative user timeout", "set -pid 1 -all -user-timeout -1s", "want more than 0"},
+		{"plan of nothing", "plan -json", "within what time?"},
+		{"plan of two", "plan 30s 40s", `unexpected argument "40s"`},
+		{"plan of two around a flag", "plan 30s -json 40s", `unexpected argument "40s"`},
+		{"plan of a number", "plan 30", "want a duration"},
+		{"plan of a word", "plan soon", "want a duration"},
+		{"plan of no time", "plan 0s", "want more than 0"},
+		{"plan of a negative time", "plan -- -30s", "want more than 0"},
+		{"plan of a flag", "plan -30s", "-30s"},
+		{"plan of too little", "plan 2.9s", "the least is 3s"},
+		{"plan beyond the range", "plan 600h", "out of range"},
 		{"user timeout beyond the range", "set -pid 1 -all -user-timeout 600h", "out of range"},
 	} {
 		if strings.Contains(tt.want, "range") || strings.Contains(tt.want, "least") {
@@ -87,7 +97,7 @@ func TestForeign(t *testing.T) {
 }
 
 func TestLsHelp(t *testing.T) {
-	for _, verb := range []string{"ls", "set"} {
+	for _, verb := range []string{"ls", "set", "plan"} {
 		var stdout, stderr bytes.Buffer
 		status := run([]string{verb, "-h"}, &stdout, &stderr)
 		if status != 0 || stderr.Len() > 0 || strings.Count(stdout.String(), "\nexample: tcpopt "+verb) != 1 {

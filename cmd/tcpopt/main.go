@@ -5,6 +5,7 @@
 //	tcpopt defaults [-json]
 //	tcpopt ls [flags]
 //	tcpopt set [flags]
+//	tcpopt plan D [-json]
 //
 // Defaults prints the keepalive that a new socket gets, the system-wide
 // settings that it comes from, and which options a socket can get and set here,
@@ -30,6 +31,14 @@
 // silence_seconds of null is what the kernel does not tell. With -by there are
 // totals too.
 //
+// Plan prints the Config by which a socket of this system notices a dead peer
+// within D, when each probe goes out and the connection ends, and the same for
+// what people run: Go, sysctl.d, libpq, nginx, HAProxy and systemd. With -json it
+// prints an object with version, which is 1, within_seconds, config,
+// detection_seconds, busy_seconds, the timelines idle and busy, whose elements
+// have at_seconds and event, and texts. Null is what the system lacks; a
+// busy_seconds, or an at_seconds of busy, of null is unbounded.
+//
 // The exit status is 0 if all went well, 1 if something failed, 2 if the
 // arguments are wrong and 3 if ls -check found something.
 package main
@@ -52,6 +61,7 @@ var verbs = []*verb{
 	{"defaults", "[-json]", "print this system's keepalive defaults and where they are set", "tcpopt defaults -json", runDefaults},
 	{"ls", "[-pid N]... [-name COMMAND] [-local A] [-remote A] [-state S] [-listen] [-off] [-slower D] [-suspect] [-by command|remote] [-check] [-json]", "list TCP sockets of other processes and when each would notice a dead peer", "tcpopt ls -name postgres -slower 1m", runLs},
 	{"set", "(-pid N | -name COMMAND) (-fd F | -local A | -remote A | -all) (-within D [-no-user-timeout] | -on | -off | -idle D -interval D -count N -user-timeout D) [-dry-run] [-yes]", "change the keepalive of live sockets of other processes", "tcpopt set -name postgres -remote 10.0.0.0/8 -within 30s -dry-run", runSet},
+	{"plan", "D [-json]", "print what notices a dead peer within D, when, and the same for Go, sysctl, libpq, nginx, HAProxy and systemd", "tcpopt plan 30s", runPlan},
 }
 
 // Exit statuses.

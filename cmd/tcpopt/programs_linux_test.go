@@ -127,18 +127,3 @@ func startPostgres(t testing.TB, h *netlab.Host) (pid string) {
 	cmd.Dir, cmd.SysProcAttr = dir, attr()
 	return launch(t, h, syscall.SIGINT, "ready to accept connections", cmd)
 }
-
-func TestStartPostgres(t *testing.T) {
-	t.Parallel()
-	a, b := labtest.NewHost(t), labtest.NewHost(t)
-	labtest.NewCable(t, a, b)
-	startPostgres(t, b)
-	cmd := exec.Command(findProgram(t, "psql"), "-X", "-A", "-t", "-c", "select 6 * 7",
-		"host="+b.IPv4.String()+" user=postgres dbname=postgres")
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	labtest.Need(t, a.Start(cmd))
-	if err := cmd.Wait(); err != nil || out.String() != "42\n" {
-		t.Errorf("psql: %v, %q", err, &out)
-	}
-}

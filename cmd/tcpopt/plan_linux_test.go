@@ -1,0 +1,464 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/netlab"
+	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
+)
+
+const planOf30s = `To notice a dead peer within 30s, a TCP socket on linux is given
+  keepalive     on
+  idle          15s
+  interval      5s
+  count         3
+  user timeout  30s
+
+idle: nothing in flight, counted from the last segment received
+  15s        probe
+  20s        probe
+  25s        probe
+  30s        dead
+
+busy: data unacknowledged, counted from when it was sent
+  30s        dead, by the user timeout
+
+Times are nominal: on Linux each timer may run up to 1/8 of its time late.
+There a user timeout also ends a connection whose peer keeps its window shut.
+
+== Go with package net
+
+import (
+	"net"
+	"time"
+)
+
+// Package net has no user timeout: on Linux, data in flight is left to the
+// system's own limit.
+var keepAlive = net.KeepAliveConfig{
+	Enable:   true,
+	Idle:     15 * time.Second,
+	Interval: 5 * time.Second,
+	Count:    3,
+}
+
+var (
+	dialer       = net.Dialer{KeepAliveConfig: keepAlive}
+	listenConfig = net.ListenConfig{KeepAliveConfig: keepAlive}
+)
+
+== Go with tcpopt
+
+import (
+	"net"
+	"time"
+
+	"github.com/tcpopt/tcpopt"
+)
+
+// dialWithin is for connections that do not exist yet.
+func dialWithin() (net.Dialer, error) {
+	c, err := tcpopt.Within(30 * time.Second)
+	return net.Dialer{KeepAlive: -1, Control: c.DialControl}, err
+}
+
+// listenWithin is refused by Listen where accepted connections do not inherit,
+// as on macOS: use setWithin after Accept there.
+func listenWithin() (net.ListenConfig, error) {
+	c, err := tcpopt.Within(30 * time.Second)
+	return net.ListenConfig{KeepAlive: -1, Control: c.ListenControl}, err
+}
+
+// setWithin is for a connection that exists. Multipath TCP has no user timeout.
+func setWithin(conn net.Conn) error {
+	c, err := tcpopt.Within(30 * time.Second)
+	if err != nil {
+		return err
+	}
+	s, err := tcpopt.FromConn(conn)
+	if err != nil {
+		return err
+	}
+	return s.SetConfig(c)
+}
+
+== sysctl.d
+
+# For sockets that switch keepalive on and set no times of their own. No user
+# timeout: data in flight is left to net.ipv4.tcp_retries2.
+net.ipv4.tcp_keepalive_time = 15
+net.ipv4.tcp_keepalive_intvl = 5
+net.ipv4.tcp_keepalive_probes = 3
+
+== libpq 12 or later, in the conninfo of a client; the server has settings of its own
+
+keepalives=1 keepalives_idle=15 keepalives_interval=5 keepalives_count=3 tcp_user_timeout=30000
+
+== nginx, inside http
+
+# For clients; to upstreams, proxy_socket_keepalive takes the system's times. No
+# user timeout: data in flight is left to net.ipv4.tcp_retries2.
+server {
+	listen 8080 so_keepalive=15s:5s:3;
+}
+
+== HAProxy 2.3 or later
+
+# Both sides have all of it. The timeouts of HAProxy end idle connections too,
+# dead or not; here they are longer.
+defaults
+	mode tcp
+	timeout connect 5s
+	timeout client 1d
+	timeout server 1d
+	option clitcpka
+	clitcpka-idle 15s
+	clitcpka-intvl 5s
+	clitcpka-cnt 3
+	option srvtcpka
+	srvtcpka-idle 15s
+	srvtcpka-intvl 5s
+	srvtcpka-cnt 3
+
+frontend clients
+	bind :8081 tcp-ut 30s
+	default_backend servers
+
+backend servers
+	server one 127.0.0.1:8080 tcp-ut 30s
+
+== systemd, NAME.socket beside NAME.service
+
+# Accepted connections inherit this. No user timeout: data in flight is left to
+# net.ipv4.tcp_retries2.
+[Unit]
+Description=Notices dead peers
+
+[Socket]
+ListenStream=8080
+KeepAlive=yes
+KeepAliveTimeSec=15
+KeepAliveIntervalSec=5
+KeepAliveProbes=3
+
+[Install]
+WantedBy=sockets.target
+`
+
+func TestPlanExact(t *testing.T) {
+	status, stdout, stderr := command("plan", "30s")
+	if status != 0 || stdout != planOf30s || stderr != "" {
+		t.Errorf("status %d, stderr %q, printed\n%s", status, stderr, stdout)
+	}
+	status, stdout, stderr = command("plan", "30.9s", "-json")
+	var got map[string]any
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil || status != 0 || stderr != "" {
+		t.Fatalf("status %d, stderr %q, %v in %s", status, stderr, err, stdout)
+	}
+	texts, _ := got["texts"].(map[string]any)
+	for _, key := range []string{"go_net", "go_tcpopt", "sysctl", "libpq", "nginx", "haproxy", "systemd"} {
+		if text, ok := texts[key].(string); !ok || !strings.Contains(planOf30s, "\n\n"+text) {
+			t.Errorf("text for %s is %q", key, text)
+		}
+	}
+	delete(got, "texts")
+	rest, _ := json.Marshal(got)
+	wantJSON(t, string(rest), `{"version": 1, "within_seconds": 30.9,
+		"config": {"enable": true, "idle_seconds": 15, "interval_seconds": 5, "count": 3, "user_timeout_seconds": 30},
+		"detection_seconds": 30, "busy_seconds": 30,
+		"idle": [{"at_seconds": 15, "event": "probe"}, {"at_seconds": 20, "event": "probe"},
+			{"at_seconds": 25, "event": "probe"}, {"at_seconds": 30, "event": "dead"}],
+		"busy": [{"at_seconds": 30, "event": "dead"}]}`)
+}
+
+// TestPlanKernel sets what was printed and asks the kernel.
+func TestPlanKernel(t *testing.T) {
+	c, err := net.Dial("tcp", listening(t, net.Listen).Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, d := range []time.Duration{3 * time.Second, 7900 * time.Millisecond, 20*time.Second + 1, 18 * time.Hour} {
+		config, err := tcpopt.Within(d)
+		s, _ := tcpopt.FromConn(c)
+		if err := s.SetConfig(config); err != nil {
+			t.Fatal(err)
+		}
+		got, gerr := s.Config()
+		p := newPlan(d, config)
+		shown := tcpopt.Config{
+			Enable: *p.Config.Enable, Idle: inSeconds(*p.Config.Idle), Interval: inSeconds(*p.Config.Interval),
+			Count: *p.Config.Count, UserTimeout: inSeconds(*p.Config.UserTimeout),
+		}
+		if got != shown || err != nil || gerr != nil {
+			t.Errorf("plan %v shows %+v, the kernel has %+v, %v, %v", d, shown, got, err, gerr)
+		}
+	}
+}
+
+func inSeconds(f float64) time.Duration { return time.Duration(f * float64(time.Second)) }
+
+func listening(t testing.TB, listen func(network, address string) (net.Listener, error)) net.Listener {
+	t.Helper()
+	l, err := listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// TestPlanGo runs what was printed for Go.
+func TestPlanGo(t *testing.T) {
+	within, err := listenWithin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dial, err := dialWithin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := func(c net.Conn) {
+		if err := setWithin(c); err != nil {
+			t.Error(err)
+		}
+	}
+	noTimeout := inHalf
+	noTimeout.UserTimeout = 0
+	leave := func(net.Conn) {}
+	for _, tt := range []struct {
+		name         string
+		listenConfig net.ListenConfig
+		dialer       net.Dialer
+		then         func(net.Conn)
+		want         tcpopt.Config
+	}{
+		{"package net", listenConfig, dialer, leave, noTimeout},
+		{"tcpopt", within, dial, leave, inHalf},
+		{"tcpopt on a connection", net.ListenConfig{}, net.Dialer{}, set, inHalf},
+	} {
+		l := listening(t, func(network, address string) (net.Listener, error) {
+			return tt.listenConfig.Listen(context.Background(), network, address)
+		})
+		c, err := tt.dialer.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		a, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		for _, c := range []net.Conn{c, a} {
+			tt.then(c)
+			s, err := tcpopt.FromConn(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := s.Config(); got != tt.want || err != nil {
+				t.Errorf("%s: %+v, %v, want %+v", tt.name, got, err, tt.want)
+			}
+		}
+	}
+}
+
+// planned returns what plan 42s prints for a program, and in a file of that name
+// in a folder of its own.
+func planned(t testing.TB, key, name string) (text, path string) {
+	t.Helper()
+	status, stdout, stderr := command("plan", "42s", "-json")
+	var p plan
+	if err := json.Unmarshal([]byte(stdout), &p); err != nil || status != 0 {
+		t.Fatalf("status %d, stderr %q, %v", status, stderr, err)
+	}
+	path = filepath.Join(t.TempDir(), name)
+	write(t, path, p.Texts[key])
+	return p.Texts[key], path
+}
+
+func write(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantPlanned has the command list the sockets that a program has open: those at
+// ends, one each, which have what plan 42s says, with that user timeout.
+func wantPlanned(t testing.TB, pid string, userTimeout float64, ends ...string) {
+	t.Helper()
+	for _, end := range ends {
+		sockets, whole := list(t, append([]string{"-pid", pid, "-state", "established"}, strings.Fields(end)...)...)
+		if len(sockets) != 1 || len(whole["unreadable"].(map[string]any)) > 0 {
+			t.Fatalf("sockets %s of %s: %v", end, pid, whole)
+		}
+		for key, want := range map[string]any{
+			"enable": true, "idle_seconds": 21.0, "interval_seconds": 7.0, "count": 3.0, "user_timeout_seconds": userTimeout,
+		} {
+			if got := sockets[0][key]; got != want {
+				t.Errorf("%s of %s at %s is %v, want %v", key, sockets[0]["command"], end, got, want)
+			}
+		}
+	}
+}
+
+// output runs a program in h until it ends.
+func output(t testing.TB, h *netlab.Host, name string, args ...string) string {
+	t.Helper()
+	var out strings.Builder
+	cmd := exec.Command(findProgram(t, name), args...)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	labtest.Need(t, h.Start(cmd))
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, &out)
+	}
+	return out.String()
+}
+
+// dialIn connects in h.
+func dialIn(t testing.TB, h *netlab.Host, address string) (c net.Conn) {
+	t.Helper()
+	err := h.Do(func() (err error) { c, err = net.Dial("tcp", address); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	c.SetDeadline(time.Now().Add(20 * time.Second))
+	return c
+}
+
+// acceptIn listens in h and returns what accepts.
+func acceptIn(t testing.TB, h *netlab.Host, address string) (accept func()) {
+	t.Helper()
+	var l net.Listener
+	err := h.Do(func() (err error) { l, err = net.Listen("tcp", address); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	l.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second))
+	return func() {
+		t.Helper()
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+}
+
+func TestPlanSysctl(t *testing.T) {
+	t.Parallel()
+	sysctl := findProgram(t, "sysctl")
+	_, file := planned(t, "sysctl", "90-keepalive.conf")
+	got, stderr := inHost(t, fmt.Sprintf(`%s -q -p %s; exec "$0" defaults -json`, sysctl, file))
+	if stderr != "" {
+		t.Errorf("stderr is %q", stderr)
+	}
+	var r report
+	if err := json.Unmarshal([]byte(got), &r); err != nil {
+		t.Fatal(err)
+	}
+	if d := r.Defaults; *d.Idle != 21 || *d.Interval != 7 || *d.Count != 3 {
+		t.Errorf("defaults are %s", got)
+	}
+}
+
+func TestPlanSystemd(t *testing.T) {
+	t.Parallel()
+	analyze := findProgram(t, "systemd-analyze")
+	_, unit := planned(t, "systemd", "plan.socket")
+	write(t, strings.TrimSuffix(unit, "socket")+"service", "[Service]\nExecStart=/bin/cat\nStandardInput=socket\n")
+	if out, err := exec.Command(analyze, "verify", unit).CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("systemd-analyze verify: %v, %s", err, out)
+	}
+}
+
+func TestPlanNginx(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	h := labtest.NewHost(t)
+	nginx := findProgram(t, "nginx")
+	_, file := planned(t, "nginx", "server.conf")
+	dir := filepath.Dir(file)
+	main := filepath.Join(dir, "nginx.conf")
+	write(t, main, `
+daemon off;
+master_process off;
+pid nginx.pid;
+error_log stderr notice;
+events {}
+http {
+	access_log off;
+	client_body_temp_path body;
+	proxy_temp_path proxy;
+	fastcgi_temp_path fastcgi;
+	uwsgi_temp_path uwsgi;
+	scgi_temp_path scgi;
+	include server.conf;
+}
+`)
+	args := []string{"-e", "stderr", "-p", dir + "/", "-c", main}
+	output(t, h, "nginx", append(args, "-t")...)
+	pid := launch(t, h, syscall.SIGTERM, "event method", exec.Command(nginx, args...))
+	c := dialIn(t, h, "127.0.0.1:8080")
+	if _, err := c.Write([]byte("GET /none HTTP/1.1\r\nHost: here\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 404") {
+		t.Fatalf("nginx answered %q, %v", line, err)
+	}
+	wantPlanned(t, pid, 0, "-local :8080")
+}
+
+func TestPlanHAProxy(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	h := labtest.NewHost(t)
+	haproxy := findProgram(t, "haproxy")
+	_, file := planned(t, "haproxy", "haproxy.cfg")
+	if out := output(t, h, "haproxy", "-c", "-f", file); strings.Contains(out, "WARNING") {
+		t.Errorf("haproxy -c: %s", out)
+	}
+	// A health check of another server tells that it runs: of HTTP, since others
+	// are reset before there is something to accept.
+	ready := filepath.Join(filepath.Dir(file), "ready.cfg")
+	write(t, ready, "backend ready\n\toption httpchk\n\tserver ready 127.0.0.1:8079 check inter 1h\n")
+	isReady, accept := acceptIn(t, h, "127.0.0.1:8079"), acceptIn(t, h, "127.0.0.1:8080")
+	pid := launch(t, h, syscall.SIGTERM, "", exec.Command(haproxy, "-db", "-f", file, "-f", ready))
+	isReady()
+	dialIn(t, h, "127.0.0.1:8081")
+	accept()
+	wantPlanned(t, pid, 42, "-local :8081", "-remote :8080")
+}
+
+func TestPlanLibpq(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	a, b := labtest.NewHost(t), labtest.NewHost(t)
+	labtest.NewCable(t, a, b)
+	psql := findProgram(t, "psql")
+	startPostgres(t, b)
+	text, _ := planned(t, "libpq", "conninfo")
+	// After the query it reads until the end of its input.
+	cmd := exec.Command(psql, "-X", "-A", "-t", "-c", "select 6 * 7", "-f", "-", fmt.Sprintf("host=%v user=postgres dbname=postgres %s", b.IPv4, text))
+	cmd.Stderr = os.Stderr
+	r := start(t, cmd, a.Start)
+	if line := r.line(t); line != "42" {
+		t.Fatalf("psql said %q", line)
+	}
+	wantPlanned(t, r.pid, 42, "-remote :5432")
+}
