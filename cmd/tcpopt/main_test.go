@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"os"
 	"runtime"
 	"strings"
@@ -21,6 +22,8 @@ func TestMain(m *testing.M) {
 		os.Exit(program())
 	}
 	netlab.Enter() // Where it fails, NewHost says why.
+	// Most tests wait for timers, not for a processor. An argument outranks it.
+	flag.Set("test.parallel", "16")
 	os.Exit(m.Run())
 }
 
