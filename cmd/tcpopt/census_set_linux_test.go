@@ -166,7 +166,7 @@ func connect(t testing.TB, slow int, args ...string) *link {
 	near, far := labtest.NewHost(t), labtest.NewHost(t)
 	cable := labtest.NewCable(t, near, far)
 	if slow > 0 {
-		labtest.Need(t, cable.Slow(near, slow, 1<<17))
+		labtest.Need(t, cable.Slow(near, slow, 1<<20)) // Nothing is dropped.
 	}
 	var l net.Listener
 	labtest.Need(t, far.Do(func() (err error) {
