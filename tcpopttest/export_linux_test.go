@@ -3,28 +3,17 @@ package tcpopttest
 import (
 	"net"
 	"testing"
+
+	"github.com/tcpopt/tcpopt/internal/deaf"
 )
 
-type Way = way
-
-var (
-	Signature = signature
-	Filter    = filter
-
-	// Pretended is what a sandbox does with an option that it does not know.
-	Pretended = way{name: "PRETENDED", add: accept, remove: accept}
-)
-
-func (w way) Name() string { return w.name }
+// Pretended is what a sandbox does with an option that it does not know.
+var Pretended = deaf.Way{Name: "PRETENDED", Add: accept, Remove: accept}
 
 func accept(int) error { return nil }
 
 // SilenceBy is Silence in one way alone.
-func SilenceBy(tb testing.TB, peer net.Conn, w Way) {
+func SilenceBy(tb testing.TB, peer net.Conn, w deaf.Way) {
 	tb.Helper()
-	rc, err := rawConn(peer)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	silenceBy(tb, rc, w)
+	silence(tb, peer, w)
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/deaf"
 	"github.com/tcpopt/tcpopt/tcpopttest"
 )
 
@@ -152,8 +153,8 @@ func TestSilenceBusy(t *testing.T) {
 // TestSilenceDeaf shows that a write gets neither an ACK nor a RST.
 func TestSilenceDeaf(t *testing.T) {
 	t.Parallel()
-	for _, w := range []tcpopttest.Way{tcpopttest.Signature, tcpopttest.Filter} {
-		t.Run(w.Name(), func(t *testing.T) {
+	for _, w := range []deaf.Way{deaf.Signature, deaf.Filter} {
+		t.Run(w.Name, func(t *testing.T) {
 			t.Parallel()
 			near, peer := connect(t, plain)
 			checkDeaf(t, near, peer, func() { tcpopttest.SilenceBy(t, peer, w) })
@@ -198,7 +199,7 @@ func TestSilenceMute(t *testing.T) {
 		t.Skip(got.skip)
 	}
 	_, other := connect(t, plain)
-	if signed := record(t, func(tb testing.TB) { tcpopttest.SilenceBy(tb, other, tcpopttest.Signature) }); signed.skip == "" && got.log != "" {
+	if signed := record(t, func(tb testing.TB) { tcpopttest.SilenceBy(tb, other, deaf.Signature) }); signed.skip == "" && got.log != "" {
 		t.Errorf("log %q where there are signatures", got.log)
 	}
 	if _, err := peer.Write([]byte("mute")); err != nil {
@@ -231,7 +232,7 @@ func TestSilenceFilter(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			near, peer := connect(t, tt.link)
-			tcpopttest.SilenceBy(t, peer, tcpopttest.Filter)
+			tcpopttest.SilenceBy(t, peer, deaf.Filter)
 			start := time.Now()
 			setConfig(t, near, shortest)
 			checkIdleDeath(t, die(t, near, start))
@@ -241,8 +242,8 @@ func TestSilenceFilter(t *testing.T) {
 
 func TestSilenceHeals(t *testing.T) {
 	t.Parallel()
-	for _, w := range []tcpopttest.Way{tcpopttest.Signature, tcpopttest.Filter} {
-		t.Run(w.Name(), func(t *testing.T) {
+	for _, w := range []deaf.Way{deaf.Signature, deaf.Filter} {
+		t.Run(w.Name, func(t *testing.T) {
 			t.Parallel()
 			near, peer := connect(t, plain)
 			silent := false
@@ -272,8 +273,8 @@ func TestSilenceHeals(t *testing.T) {
 // TestSilenceAgain also silences a silent peer for less time than it is silent.
 func TestSilenceAgain(t *testing.T) {
 	t.Parallel()
-	for _, w := range []tcpopttest.Way{tcpopttest.Signature, tcpopttest.Filter} {
-		t.Run(w.Name(), func(t *testing.T) {
+	for _, w := range []deaf.Way{deaf.Signature, deaf.Filter} {
+		t.Run(w.Name, func(t *testing.T) {
 			t.Parallel()
 			near, peer := connect(t, plain)
 			tcpopttest.SilenceBy(t, peer, w)

@@ -53,11 +53,13 @@
 package tcpopttest
 
 import (
+	"errors"
 	"net"
 	"syscall"
 	"testing"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/deaf"
 )
 
 // Silence makes peer, the far end's socket of the connection under test, deaf
@@ -85,11 +87,29 @@ import (
 // healed, and then they end at once.
 func Silence(tb testing.TB, peer net.Conn) {
 	tb.Helper()
+	silence(tb, peer)
+}
+
+// silence silences in the first of ways that is not refused, or in any.
+func silence(tb testing.TB, peer net.Conn, ways ...deaf.Way) {
+	tb.Helper()
 	rc, err := rawConn(peer)
 	if err != nil {
 		tb.Fatalf("tcpopttest: silence: %v", err)
 	}
-	silence(tb, rc)
+	undo, warning, err := deaf.Silence(rc, ways...)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		tb.Skipf("tcpopttest: %v", err)
+	case err != nil:
+		tb.Fatalf("tcpopttest: silence: %v", err)
+	}
+	if warning != "" {
+		tb.Logf("tcpopttest: %s", warning)
+	}
+	if undo != nil {
+		tb.Cleanup(undo)
+	}
 }
 
 // rawConn unwraps c, which FromConn has found to lead to a TCP socket.

@@ -1,4 +1,4 @@
-package tcpopttest
+package deaf
 
 import (
 	"cmp"
@@ -7,62 +7,53 @@ import (
 	"os"
 	"strings"
 	"syscall"
-	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// A way is a socket option that silences. remove answers ENOENT if there was
-// nothing to remove.
-type way struct {
-	name        string
-	add, remove func(fd int) error
-	mute        bool // and not only deaf
-}
-
 var (
-	signature = way{name: "TCP_MD5SIG", add: addKey, remove: removeKey, mute: true}
-	filter    = way{name: "SO_ATTACH_FILTER", add: attachFilter, remove: detachFilter}
+	// Signature has the socket sign what it sends and drop what is not signed
+	// (RFC 2385), which the other end is not told.
+	Signature = Way{Name: "TCP_MD5SIG", Add: addKey, Remove: removeKey, Mute: true}
+
+	// Filter has the socket drop what arrives.
+	Filter = Way{Name: "SO_ATTACH_FILTER", Add: attachFilter, Remove: detachFilter}
 )
 
-func silence(tb testing.TB, rc syscall.RawConn) {
-	tb.Helper()
-	silenceBy(tb, rc, signature, filter)
-}
-
-// silenceBy silences rc by the first of ways that is not refused.
-func silenceBy(tb testing.TB, rc syscall.RawConn, ways ...way) {
-	tb.Helper()
+func silence(rc syscall.RawConn, ways []Way) (undo func(), warning string, err error) {
 	if err := prepare(rc); err != nil {
-		tb.Fatalf("tcpopttest: silence: %v", err)
+		return nil, "", err
+	}
+	if len(ways) == 0 {
+		ways = []Way{Signature, Filter}
 	}
 	var refusals []string
 	for _, w := range ways {
-		if !w.mute {
+		if !w.Mute {
 			settle(rc)
 		}
 		before, err := w.use(rc)
 		if err != nil {
-			refusals = append(refusals, w.name+": "+err.Error())
+			refusals = append(refusals, w.Name+": "+err.Error())
 			continue
 		}
-		if !w.mute {
-			refusals = append(refusals, w.name+": the peer is deaf but not mute, what it writes still arrives")
-			tb.Logf("tcpopttest: %s", strings.Join(refusals, "; "))
+		if !w.Mute {
+			refusals = append(refusals, w.Name+": the peer is deaf but not mute, what it writes still arrives")
+			warning = strings.Join(refusals, "; ")
 		}
 		if !before {
 			// It may be closed, or its connection aborted: then all is well too.
-			tb.Cleanup(func() { rc.Control(func(fd uintptr) { w.remove(int(fd)) }) })
+			undo = func() { rc.Control(func(fd uintptr) { w.Remove(int(fd)) }) }
 		}
-		return
+		return undo, warning, nil
 	}
 	rc.Control(func(fd uintptr) {
 		if n, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PROTOCOL); err == nil && n == unix.IPPROTO_MPTCP {
 			refusals = append(refusals, "it is a multipath TCP socket, see SetMultipathTCP of package net")
 		}
 	})
-	tb.Skipf("tcpopttest: this kernel cannot silence this peer: %s", strings.Join(refusals, "; "))
+	return nil, "", unsupported("this kernel cannot silence this peer: " + strings.Join(refusals, "; "))
 }
 
 // prepare returns an error if rc has no peer, and sends at once an ACK of what
@@ -91,19 +82,19 @@ func settle(rc syscall.RawConn) {
 }
 
 // use silences rc, and reports whether it was silent before.
-func (w way) use(rc syscall.RawConn) (before bool, err error) {
+func (w Way) use(rc syscall.RawConn) (before bool, err error) {
 	cerr := rc.Control(func(fd uintptr) {
 		// Linux can tell that there is nothing to remove. gVisor accepts options
 		// that it does not have, and would let a test pass with a peer that hears.
-		err = w.remove(int(fd))
+		err = w.Remove(int(fd))
 		if before = err == nil; before {
-			err = w.remove(int(fd))
+			err = w.Remove(int(fd))
 		}
 		switch {
 		case err == nil:
 			err = errors.New("accepted but without effect")
 		case err == unix.ENOENT:
-			err = os.NewSyscallError("setsockopt", w.add(int(fd)))
+			err = os.NewSyscallError("setsockopt", w.Add(int(fd)))
 		default:
 			err = os.NewSyscallError("setsockopt", err)
 		}
