@@ -67,6 +67,11 @@ func TestMisuse(t *testing.T) {
 		{"plan of a flag", "plan -30s", "-30s"},
 		{"plan of too little", "plan 2.9s", "the least is 3s"},
 		{"plan beyond the range", "plan 600h", "out of range"},
+		{"demo with an argument", "demo more", `unexpected argument "more"`},
+		{"demo within no duration", "demo -within soon", "want a duration"},
+		{"demo within nothing", "demo -within 0s", "want more than 0"},
+		{"demo within too little", "demo -within 2s", "the least is 3s"},
+		{"demo within too much", "demo -within 1000h", "out of range"},
 		{"user timeout beyond the range", "set -pid 1 -all -user-timeout 600h", "out of range"},
 	} {
 		if strings.Contains(tt.want, "range") || strings.Contains(tt.want, "least") {
@@ -87,7 +92,7 @@ func TestForeign(t *testing.T) {
 	if runtime.GOOS == "linux" {
 		t.Skip("this OS has pidfd_getfd")
 	}
-	for _, args := range []string{"ls", "set -pid 1 -all -on"} {
+	for _, args := range []string{"ls", "set -pid 1 -all -on", "demo"} {
 		var stdout, stderr bytes.Buffer
 		status := run(strings.Fields(args), &stdout, &stderr)
 		if status != 1 || stdout.Len() > 0 || !strings.Contains(stderr.String(), "not on "+runtime.GOOS) || strings.Count(stderr.String(), "\n") != 1 {
@@ -96,8 +101,9 @@ func TestForeign(t *testing.T) {
 	}
 }
 
-func TestLsHelp(t *testing.T) {
-	for _, verb := range []string{"ls", "set", "plan"} {
+func TestHelp(t *testing.T) {
+	for _, v := range verbs {
+		verb := v.name
 		var stdout, stderr bytes.Buffer
 		status := run([]string{verb, "-h"}, &stdout, &stderr)
 		if status != 0 || stderr.Len() > 0 || strings.Count(stdout.String(), "\nexample: tcpopt "+verb) != 1 {

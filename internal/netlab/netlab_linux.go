@@ -63,8 +63,9 @@ func denied(err error) error {
 	switch {
 	case tried == nil:
 		err = fmt.Errorf("%w: %w", errNotEntered, err)
-	case len(out) > 0:
-		err = fmt.Errorf("%w: %s", err, bytes.TrimSpace(out))
+	case len(out) > 0: // Where an option is unknown, much help follows.
+		line, _, _ := bytes.Cut(bytes.TrimSpace(out), []byte("\n"))
+		err = fmt.Errorf("%w: %s", err, line)
 	default:
 		err = fmt.Errorf("%w: %w", err, tried)
 	}

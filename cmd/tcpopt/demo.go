@@ -1,0 +1,411 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/deaf"
+	"github.com/tcpopt/tcpopt/internal/netlab"
+)
+
+const (
+	life = time.Second            // how long both peers answer before the cut
+	beat = 100 * time.Millisecond // between two looks at the connections
+)
+
+func runDemo(v *verb, args []string, stdout, stderr io.Writer) int {
+	var flags flag.FlagSet
+	within := new(6 * time.Second)
+	flags.Var(timeFlag{d: &within}, "within", "the `time` within which the second connection is to notice, 6s if not given; the demo takes that long")
+	if status, ok := v.parse(&flags, args, stdout, stderr); !ok {
+		return status
+	}
+	if runtime.GOOS != "linux" {
+		fmt.Fprintf(stderr, "tcpopt demo: not on %s, it takes network namespaces of Linux\n", runtime.GOOS)
+		return failed
+	}
+	config, err := tcpopt.Within(*within)
+	if err != nil {
+		fmt.Fprintln(stderr, "tcpopt demo:", strings.TrimPrefix(err.Error(), "tcpopt: "))
+		return misuse
+	}
+	netlab.Enter() // Where it fails, NewHost says why.
+	scene, err := newLab()
+	if err != nil {
+		scene, err = newLoopback(err)
+	}
+	if err == nil {
+		err = perform(scene, config, within.String(), stdout)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "tcpopt demo:", err)
+		return failed
+	}
+	return done
+}
+
+func perform(s *scene, config tcpopt.Config, within string, stdout io.Writer) error {
+	first, err := newParty(s, "defaults", nil)
+	if err != nil {
+		return err
+	}
+	second, err := newParty(s, "within "+within, &config)
+	if err != nil {
+		return err
+	}
+	p := &play{scene: s, parties: [2]*party{first, second}, w: bufio.NewWriter(stdout)}
+	if term := os.Getenv("TERM"); term != "" && term != "dumb" {
+		p.columns = columns(stdout)
+	}
+	return p.run()
+}
+
+// A scene is where connections are, from here to there.
+type scene struct {
+	about, event string
+	here, there  func(func() error) error
+	address      netip.Addr // there
+	cut          func(peers [2]*net.TCPConn) error
+}
+
+// newLab is of two hosts and a cable, which end with this process.
+func newLab() (*scene, error) {
+	a, err := netlab.NewHost()
+	if err != nil {
+		return nil, err
+	}
+	b, err := netlab.NewHost()
+	if err != nil {
+		return nil, err
+	}
+	cable, err := netlab.NewCable(a, b)
+	if err != nil {
+		return nil, err
+	}
+	return &scene{
+		about:   "Two hosts in a private network, a cable between them and two idle connections:",
+		event:   "the cable is cut",
+		here:    a.Do,
+		there:   b.Do,
+		address: b.IPv4,
+		cut:     func([2]*net.TCPConn) error { return cable.Cut() },
+	}, nil
+}
+
+// newLoopback is of peers that can be made deaf, for want of a lab.
+func newLoopback(want error) (*scene, error) {
+	do := func(f func() error) error { return f() }
+	s := &scene{
+		about: fmt.Sprintf("No private network here: %v.\n"+
+			"So here are two idle connections over loopback, whose peers will go deaf:", want),
+		event:   "the peers go deaf",
+		here:    do,
+		there:   do,
+		address: netip.AddrFrom4([4]byte{127, 0, 0, 1}),
+		cut: func(peers [2]*net.TCPConn) error {
+			return cmp.Or(silence(peers[0]), silence(peers[1]))
+		},
+	}
+	near, peer, err := s.connect()
+	if err == nil {
+		err = silence(peer)
+		near.Close()
+		peer.Close()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w; over loopback: %w", want, err)
+	}
+	return s, nil
+}
+
+func silence(peer *net.TCPConn) error {
+	rc, err := peer.SyscallConn()
+	if err == nil {
+		_, _, err = deaf.Silence(rc)
+	}
+	return err
+}
+
+// connect makes a connection that has what every new socket has.
+func (s *scene) connect() (near, peer *net.TCPConn, err error) {
+	lc := net.ListenConfig{KeepAlive: -1}
+	lc.SetMultipathTCP(false)
+	var l net.Listener
+	if err := s.there(func() (err error) {
+		l, err = lc.Listen(context.Background(), "tcp", netip.AddrPortFrom(s.address, 0).String())
+		return err
+	}); err != nil {
+		return nil, nil, err
+	}
+	defer l.Close()
+	d := net.Dialer{KeepAlive: -1, Timeout: life}
+	d.SetMultipathTCP(false)
+	var c net.Conn
+	if err := s.here(func() (err error) {
+		c, err = d.Dial("tcp", l.Addr().String())
+		return err
+	}); err != nil {
+		return nil, nil, err
+	}
+	a, err := l.Accept()
+	if err != nil {
+		return nil, nil, err
+	}
+	near, peer = c.(*net.TCPConn), a.(*net.TCPConn)
+	// A FIN would be lost, and the kernel keep the socket, and with it the
+	// namespace, long after this process.
+	return near, peer, cmp.Or(near.SetLinger(0), peer.SetLinger(0))
+}
+
+// A party is one of the two connections.
+type party struct {
+	name       string
+	near, peer *net.TCPConn
+	socket     tcpopt.Socket
+	config     tcpopt.Config // in effect
+	seen       tcpopt.Progress
+	err        error         // that Read returned
+	after      time.Duration // when it did
+	line       []byte        // the timeline
+	probes     int           // of those in it
+}
+
+// newParty connects, and sets config if there is any.
+func newParty(s *scene, name string, config *tcpopt.Config) (*party, error) {
+	near, peer, err := s.connect()
+	if err != nil {
+		return nil, err
+	}
+	go io.Copy(peer, peer)
+	c := &party{name: name, near: near, peer: peer}
+	if c.socket, err = tcpopt.FromConn(near); err != nil {
+		return nil, err
+	}
+	if config != nil {
+		if err := c.socket.SetConfig(*config); err != nil {
+			return nil, err
+		}
+	}
+	c.config, err = c.socket.Config()
+	return c, err
+}
+
+// exchange sends a byte, which comes back.
+func (c *party) exchange() error {
+	c.near.SetDeadline(time.Now().Add(life))
+	defer c.near.SetDeadline(time.Time{})
+	b := []byte{'?'}
+	if _, err := c.near.Write(b); err != nil {
+		return err
+	}
+	_, err := io.ReadFull(c.near, b)
+	return err
+}
+
+// settings leaves out the times of a keepalive that is off.
+func (c *party) settings() string {
+	if !c.config.Enable {
+		return "keepalive off, as every new socket has it"
+	}
+	return fmt.Sprintf("keepalive on, idle %v, interval %v, count %d, user timeout %v",
+		c.config.Idle, c.config.Interval, c.config.Count, c.config.UserTimeout)
+}
+
+func (c *party) state() string {
+	switch {
+	case c.err != nil:
+		return fmt.Sprintf("noticed after %v, %v", tenths(c.after), c.err)
+	case c.seen.Probes > 0:
+		return "connected, " + plural(c.seen.Probes, "probe") + " unanswered"
+	}
+	return "connected"
+}
+
+func tenths(d time.Duration) time.Duration { return d.Round(100 * time.Millisecond) }
+
+// What a timeline is made of, beside the numbers of probes.
+const (
+	answered = '='
+	cut      = '|'
+	quiet    = '.'
+	noticed  = 'X'
+)
+
+// draw continues the timeline to cell, by mark if there is nothing else to tell.
+func (c *party) draw(cell int, mark byte) {
+	fill := mark
+	switch {
+	case mark == cut:
+		fill = answered
+	case c.err != nil:
+		mark = noticed
+	case c.seen.Probes > c.probes:
+		c.probes = c.seen.Probes
+		mark = byte('0' + c.probes)
+	}
+	for len(c.line) <= cell {
+		c.line = append(c.line, fill)
+	}
+	if mark != fill {
+		c.line[cell] = mark
+	}
+}
+
+// A play has two parties, of which the second notices.
+type play struct {
+	scene   *scene
+	parties [2]*party
+	w       *bufio.Writer
+	columns int           // of the terminal; 0: plain lines
+	span    time.Duration // of the timelines
+	told    string
+}
+
+func (p *play) run() error {
+	first, second := p.parties[0], p.parties[1]
+	planned, _ := second.config.DetectionTime()
+	p.begin(planned)
+	start := time.Now()
+	for since := -life; ; since = time.Since(start) - life {
+		for _, c := range p.parties {
+			if err := c.exchange(); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+		}
+		if err := p.show(since, answered); err != nil {
+			return err
+		}
+		if since >= 0 {
+			break
+		}
+		time.Sleep(min(beat, -since))
+	}
+	if err := p.scene.cut([2]*net.TCPConn{first.peer, second.peer}); err != nil {
+		return err
+	}
+	start = time.Now()
+	ended := make(chan func())
+	for _, c := range p.parties {
+		go func() {
+			_, err := c.near.Read(make([]byte, 1))
+			after := time.Since(start)
+			if op := (*net.OpError)(nil); errors.As(err, &op) {
+				err = op.Err
+			}
+			ended <- func() { c.err, c.after = err, after }
+		}()
+	}
+	for mark := byte(cut); second.err == nil; mark = quiet {
+		since := time.Since(start)
+		if since > planned+planned/4+2*time.Second { // A timer may be an eighth late.
+			return fmt.Errorf("%s has noticed nothing after %v", second.name, tenths(since))
+		}
+		if err := p.show(since, mark); err != nil {
+			return err
+		}
+		select {
+		case set := <-ended:
+			set()
+		case <-time.After(beat):
+		}
+	}
+	if err := p.show(second.after, quiet); err != nil {
+		return err
+	}
+	if !tcpopt.IsDeadPeer(second.err) {
+		return fmt.Errorf("%s ended in another way: %w", second.name, second.err)
+	}
+	return p.end(planned)
+}
+
+// begin says who they are.
+func (p *play) begin(planned time.Duration) {
+	first, second := p.parties[0], p.parties[1]
+	p.span = life + planned + planned/8
+	width := max(len(first.name), len(second.name))
+	fmt.Fprintln(p.w, p.scene.about)
+	for _, c := range p.parties {
+		fmt.Fprintf(p.w, "  %-*s  %s\n", width, c.name, c.settings())
+	}
+	if p.columns > 0 {
+		fmt.Fprintf(p.w, "\n%c answered  %c %s  %c silence  1 unanswered probe  %c noticed\n\n", answered, cut, p.scene.event, quiet, noticed)
+		fmt.Fprint(p.w, strings.Repeat("\n", lines))
+		return
+	}
+	fmt.Fprintf(p.w, "%8s  %-10s  %s\n", "time", first.name, second.name)
+}
+
+// end says what it comes to.
+func (p *play) end(planned time.Duration) error {
+	first, second := p.parties[0], p.parties[1]
+	system, err := tcpopt.Defaults() // Of this host, not of the private ones.
+	if err != nil {
+		return err
+	}
+	system.Enable = true
+	on, _ := system.DetectionTime()
+	idle, _ := first.config.DetectionTime()
+	fmt.Fprintf(p.w, "\nThe second %s; planned: %v.\n", second.state(), planned)
+	fmt.Fprintf(p.w, "The first is still %s. While it sends nothing, it notices: %s.\n", first.state(), noticedIdle(idle))
+	fmt.Fprintf(p.w, "With keepalive on, this system's times would make that %s.\n", noticedIdle(on))
+	return p.w.Flush()
+}
+
+// lines is how many lines draw takes.
+const lines = 6
+
+// show looks at both and shows what there is at the time since the cut.
+func (p *play) show(since time.Duration, mark byte) error {
+	for _, c := range p.parties {
+		var err error
+		if c.seen, err = c.socket.Progress(); err != nil {
+			return err
+		}
+	}
+	if p.columns > 0 {
+		p.draw(since, mark)
+	} else {
+		p.tell(since, mark)
+	}
+	return p.w.Flush()
+}
+
+// draw draws over the last lines of the terminal. Whatever ends the program
+// later, the cursor is on the next.
+func (p *play) draw(since time.Duration, mark byte) {
+	fmt.Fprintf(p.w, "\r\x1b[%dA", lines)
+	width := min(p.columns, 100) - 3
+	cell := min(int(float64(since+life)/float64(p.span)*float64(width)), width-1)
+	for _, c := range p.parties {
+		c.draw(cell, mark)
+		state := c.state()
+		if c.err == nil {
+			state += fmt.Sprintf(", silent for %v", tenths(c.seen.Silence))
+		}
+		fmt.Fprintf(p.w, "%s\x1b[K\n  %s\x1b[K\n  %s\x1b[K\n", c.name, c.line, state)
+	}
+}
+
+// tell adds a line if anything has changed.
+func (p *play) tell(since time.Duration, mark byte) {
+	if mark == cut {
+		fmt.Fprintf(p.w, "%8v  %s\n", tenths(since), p.scene.event)
+	}
+	now := fmt.Sprintf("%-10s  %s", p.parties[0].state(), p.parties[1].state())
+	if now != p.told {
+		fmt.Fprintf(p.w, "%8v  %s\n", tenths(since), now)
+	}
+	p.told = now
+}
