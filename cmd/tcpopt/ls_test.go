@@ -56,6 +56,8 @@ func TestMisuse(t *testing.T) {
 		{"count beyond the range", "set -pid 1 -all -count 128", "out of range"},
 		{"count of 0", "set -pid 1 -all -count 0", "want a number above 0"},
 		{"count with more", "set -pid 1 -all -count 3x", "want a number above 0"},
+		{"metrics to nowhere", "metrics -o=", "name of a file"},
+		{"metrics of something", "metrics more", `unexpected argument "more"`},
 		{"negative user timeout", "set -pid 1 -all -user-timeout -1s", "want more than 0"},
 		{"plan of nothing", "plan -json", "within what time?"},
 		{"plan of two", "plan 30s 40s", `unexpected argument "40s"`},
@@ -92,7 +94,7 @@ func TestForeign(t *testing.T) {
 	if runtime.GOOS == "linux" {
 		t.Skip("this OS has pidfd_getfd")
 	}
-	for _, args := range []string{"ls", "set -pid 1 -all -on", "demo"} {
+	for _, args := range []string{"ls", "set -pid 1 -all -on", "demo", "metrics"} {
 		var stdout, stderr bytes.Buffer
 		status := run(strings.Fields(args), &stdout, &stderr)
 		if status != 1 || stdout.Len() > 0 || !strings.Contains(stderr.String(), "not on "+runtime.GOOS) || strings.Count(stderr.String(), "\n") != 1 {

@@ -7,6 +7,7 @@
 //	tcpopt set [flags]
 //	tcpopt plan D [-json]
 //	tcpopt demo [-within D]
+//	tcpopt metrics [-o FILE]
 //
 // Defaults prints the keepalive that a new socket gets, the system-wide
 // settings that it comes from, and which options a socket can get and set here,
@@ -46,6 +47,11 @@
 // namespaces are not allowed, both are on loopback and their peers are made deaf.
 // It needs Linux but no privileges, and leaves nothing behind however it ends.
 //
+// Metrics prints counts of the connections of all processes that may be read, as
+// gauges in the text format of Prometheus: of the 20 commands with most of them,
+// and of the others together. With -o it replaces a file in one step, as the
+// textfile collector of node_exporter wants it.
+//
 // The exit status is 0 if all went well, 1 if something failed, 2 if the
 // arguments are wrong and 3 if ls -check found something.
 package main
@@ -70,6 +76,7 @@ var verbs = []*verb{
 	{"set", "(-pid N | -name COMMAND) (-fd F | -local A | -remote A | -all) (-within D [-no-user-timeout] | -on | -off | -idle D -interval D -count N -user-timeout D) [-dry-run] [-yes]", "change the keepalive of live sockets of other processes", "tcpopt set -name postgres -remote 10.0.0.0/8 -within 30s -dry-run", runSet},
 	{"plan", "D [-json]", "print what notices a dead peer within D, when, and the same for Go, sysctl, libpq, nginx, HAProxy and systemd", "tcpopt plan 30s", runPlan},
 	{"demo", "[-within D]", "show two connections whose cable is cut: the system's defaults, and one that notices", "tcpopt demo -within 10s", runDemo},
+	{"metrics", "[-o FILE]", "print counts of connections in the text format of Prometheus", "tcpopt metrics -o /var/lib/prometheus/node-exporter/tcpopt.prom", runMetrics},
 }
 
 // Exit statuses.

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tcpopt/tcpopt"
+)
+
+const (
+	// ranked is how many commands have series of their own.
+	ranked = 20
+
+	// others is the command that stands for the rest.
+	others = "other"
+)
+
+// bounds are the times by which connections are counted, the last of them none.
+var bounds = [...]time.Duration{30 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, 2 * time.Hour, tcpopt.Unbounded}
+
+func runMetrics(v *verb, args []string, stdout, stderr io.Writer) int {
+	var flags flag.FlagSet
+	var file string
+	flags.Func("o", "write to this `file`, in one step and readable by all; node_exporter takes those named *.prom", func(s string) error {
+		if s == "" {
+			return errors.New("want the name of a file")
+		}
+		file = s
+		return nil
+	})
+	if status, ok := v.parse(&flags, args, stdout, stderr); !ok {
+		return status
+	}
+	q := query{fd: -1}
+	start := time.Now()
+	c, err := takeCensus(&q)
+	took := time.Since(start)
+	if err != nil {
+		fmt.Fprintln(stderr, "tcpopt metrics:", err)
+		return failed
+	}
+	var text bytes.Buffer
+	c.printMetrics(&text, took)
+	if file == "" {
+		_, err = stdout.Write(text.Bytes())
+	} else {
+		err = replaceFile(file, text.Bytes())
+	}
+	status := done
+	for _, err := range append(c.failures(&q), err) {
+		if err != nil {
+			fmt.Fprintln(stderr, "tcpopt metrics:", err)
+			status = failed
+		}
+	}
+	return status
+}
+
+// printMetrics prints c, which took so long, in the text format of Prometheus.
+func (c *census) printMetrics(w io.Writer, took time.Duration) {
+	c.rank()
+	totals := c.totals("command")
+	slices.SortFunc(totals, func(a, b total) int { return strings.Compare(a.By, b.By) })
+	noticed := map[string]*[len(bounds)]int{}
+	for i := range c.sockets {
+		s := &c.sockets[i]
+		n := noticed[s.command]
+		if n == nil {
+			n = new([len(bounds)]int)
+			noticed[s.command] = n
+		}
+		idle, _ := s.config.DetectionTime()
+		for i, bound := range bounds {
+			if idle <= bound {
+				n[i]++
+			}
+		}
+	}
+
+	family := func(name, help string) {
+		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %[1]s gauge\n", name, help)
+	}
+	family("tcpopt_connections", "TCP connections of the processes that could be read.")
+	for _, t := range totals {
+		fmt.Fprintf(w, "tcpopt_connections{command=%s,keepalive=\"off\"} %d\n", quote(t.By), t.Off)
+		fmt.Fprintf(w, "tcpopt_connections{command=%s,keepalive=\"on\"} %d\n", quote(t.By), t.Sockets-t.Off)
+	}
+	family("tcpopt_connections_noticed", "TCP connections that notice a dead peer within that time if nothing is in flight. Cumulative: +Inf has all, also those that never would.")
+	for _, t := range totals {
+		for i, n := range noticed[t.By] {
+			bound := "+Inf"
+			if bounds[i] != tcpopt.Unbounded {
+				bound = fmt.Sprint(bounds[i].Seconds())
+			}
+			fmt.Fprintf(w, "tcpopt_connections_noticed{command=%s,within_seconds=%q} %d\n", quote(t.By), bound, n)
+		}
+	}
+	family("tcpopt_connections_busy_unbounded", "TCP connections that with data in flight leave it to the system when to give up on a dead peer.")
+	for _, t := range totals {
+		fmt.Fprintf(w, "tcpopt_connections_busy_unbounded{command=%s} %d\n", quote(t.By), t.Busy)
+	}
+	family("tcpopt_connections_suspect", "TCP connections with unanswered probes, data stuck or the peer's window shut.")
+	for _, t := range totals {
+		fmt.Fprintf(w, "tcpopt_connections_suspect{command=%s} %d\n", quote(t.By), t.Suspect)
+	}
+	family("tcpopt_processes_unreadable", "Processes whose connections could not be read, or not all of them.")
+	counts := c.unreadable()
+	for _, row := range reasons {
+		fmt.Fprintf(w, "tcpopt_processes_unreadable{reason=\"%s\"} %d\n", row.reason, counts[row.reason])
+	}
+	if c.unowned >= 0 {
+		family("tcpopt_sockets_unowned", "TCP sockets of this network namespace, listening ones too, with no owner among the processes read.")
+		fmt.Fprintf(w, "tcpopt_sockets_unowned %d\n", c.unowned)
+	}
+	family("tcpopt_scan_duration_seconds", "How long it took to read all this.")
+	fmt.Fprintf(w, "tcpopt_scan_duration_seconds %v\n", took.Seconds())
+}
+
+// rank renames commands, which may be any bytes, to what a label and a terminal
+// can show, and all but those with most connections to others.
+func (c *census) rank() {
+	for i := range c.sockets {
+		s := &c.sockets[i]
+		s.command = printable(strings.ToValidUTF8(s.command, "?"))
+	}
+	top := map[string]bool{}
+	for _, t := range c.totals("command") {
+		if len(top) < ranked && t.By != others {
+			top[t.By] = true
+		}
+	}
+	for i := range c.sockets {
+		if s := &c.sockets[i]; !top[s.command] {
+			s.command = others
+		}
+	}
+}
+
+// quote is the value of a label.
+func quote(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}
+
+// replaceFile makes text the content of file, which has its old content until
+// then. After a crash of the system it may have neither: the next run heals that.
+func replaceFile(file string, text []byte) error {
+	// What is not a file, /dev/null for one, is not to become one.
+	if info, err := os.Lstat(file); err == nil && !info.Mode().IsRegular() {
+		return &fs.PathError{Op: "replace", Path: file, Err: errors.New("not a regular file")}
+	}
+	// Hidden, and not *.prom, so that nobody reads it as metrics.
+	f, err := os.CreateTemp(filepath.Dir(file), ".tcpopt-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Chmod(0o644) // The reader is another user, whatever the umask.
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestMetricsRank has 19 commands with many connections, two with fewer and as
+// many of which one is the twentieth, one with least and one named other.
+func TestMetricsRank(t *testing.T) {
+	c := &census{unowned: -1}
+	add := func(command string, n int) {
+		for range n {
+			c.sockets = append(c.sockets, tcpSocket{command: command})
+		}
+	}
+	add("least", 1)
+	add("equal-b", 2)
+	add("equal-a", 2)
+	add("other", 100)
+	want := map[string]int{"equal-a": 2, "other": 103}
+	for i := range 19 {
+		command := fmt.Sprintf("many-%d", i)
+		add(command, 3+i)
+		want[command] = 3 + i
+	}
+	var b bytes.Buffer
+	c.printMetrics(&b, 0)
+	for command, n := range want {
+		for _, line := range []string{
+			fmt.Sprintf("tcpopt_connections{command=%q,keepalive=\"off\"} %d\n", command, n),
+			fmt.Sprintf("tcpopt_connections_noticed{command=%q,within_seconds=\"+Inf\"} %d\n", command, n),
+		} {
+			if strings.Count(b.String(), line) != 1 {
+				t.Errorf("not once %q", line)
+			}
+		}
+	}
+	if n := strings.Count(b.String(), "tcpopt_connections_suspect{"); n != len(want) || t.Failed() {
+		t.Errorf("%d commands, want %d, in\n%s", n, len(want), &b)
+	}
+}
