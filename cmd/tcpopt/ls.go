@@ -23,7 +23,7 @@ func runLs(v *verb, args []string, stdout, stderr io.Writer) int {
 	var flags flag.FlagSet
 	q := query{fd: -1}
 	q.flags(&flags)
-	flags.Var(stateFlag{&q.state}, "state", "only sockets in this `state`, as ss(8) names it: established, close-wait, ...")
+	flags.Var(stateFlag{&q.state}, "state", "only sockets in this state, as ss(8) names it: `"+strings.Join(states[1:], "|")+"`")
 	flags.BoolVar(&q.listen, "listen", false, "listening sockets too, whose connections inherit what they have")
 	flags.BoolVar(&q.force, "force", false, "read processes in another net_cls or net_prio cgroup too, which moves their sockets to this one's")
 	var slower *time.Duration

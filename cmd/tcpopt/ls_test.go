@@ -58,6 +58,7 @@ func TestMisuse(t *testing.T) {
 		{"count with more", "set -pid 1 -all -count 3x", "want a number above 0"},
 		{"metrics to nowhere", "metrics -o=", "name of a file"},
 		{"metrics of something", "metrics more", `unexpected argument "more"`},
+		{"completion of something", "completion extra", `unexpected argument "extra"`},
 		{"negative user timeout", "set -pid 1 -all -user-timeout -1s", "want more than 0"},
 		{"plan of nothing", "plan -json", "within what time?"},
 		{"plan of two", "plan 30s 40s", `unexpected argument "40s"`},

@@ -8,6 +8,7 @@
 //	tcpopt plan D [-json]
 //	tcpopt demo [-within D]
 //	tcpopt metrics [-o FILE]
+//	tcpopt completion
 //
 // Defaults prints the keepalive that a new socket gets, the system-wide
 // settings that it comes from, and which options a socket can get and set here,
@@ -52,6 +53,9 @@
 // and of the others together. With -o it replaces a file in one step, as the
 // textfile collector of node_exporter wants it.
 //
+// Completion prints a script for bash 4 and later, to be sourced or to be a file
+// of /etc/bash_completion.d.
+//
 // The exit status is 0 if all went well, 1 if something failed, 2 if the
 // arguments are wrong and 3 if ls -check found something.
 package main
@@ -62,6 +66,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 )
 
 // A verb is the first argument, and what it does.
@@ -77,6 +82,7 @@ var verbs = []*verb{
 	{"plan", "D [-json]", "print what notices a dead peer within D, when, and the same for Go, sysctl, libpq, nginx, HAProxy and systemd", "tcpopt plan 30s", runPlan},
 	{"demo", "[-within D]", "show two connections whose cable is cut: the system's defaults, and one that notices", "tcpopt demo -within 10s", runDemo},
 	{"metrics", "[-o FILE]", "print counts of connections in the text format of Prometheus", "tcpopt metrics -o /var/lib/prometheus/node-exporter/tcpopt.prom", runMetrics},
+	{"completion", "", "print a script for bash that completes the arguments of tcpopt", "source <(tcpopt completion)", runCompletion},
 }
 
 // Exit statuses.
@@ -124,7 +130,7 @@ func (v *verb) parse(flags *flag.FlagSet, args []string, stdout, stderr io.Write
 	flags.Init("tcpopt "+v.name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	help := func(w io.Writer) {
-		fmt.Fprintf(w, "usage: tcpopt %s %s\n  %s\n", v.name, v.args, v.help)
+		fmt.Fprintf(w, "usage: tcpopt %s\n  %s\n", strings.TrimSpace(v.name+" "+v.args), v.help)
 		flags.SetOutput(w)
 		flags.PrintDefaults()
 		fmt.Fprintf(w, "example: %s\n", v.example)
