@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -345,6 +346,10 @@ func TestDemoNowhere(t *testing.T) {
 func TestDemoInterrupted(t *testing.T) {
 	needsLab(t)
 	t.Parallel()
+	// What a shell runs in the background ignores SIGINT, as do its children.
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT)
+	t.Cleanup(func() { signal.Stop(signals) })
 	for _, tt := range []struct {
 		name, terminal string
 		unprivileged   bool
