@@ -915,6 +915,34 @@ func TestChurn(t *testing.T) {
 	}
 }
 
+// TestUndisturbed has a nice thread, which is to be as nice afterwards.
+func TestUndisturbed(t *testing.T) {
+	runtime.LockOSThread() // And never unlocked: the thread ends with the test.
+	if err := unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), 5); err != nil {
+		t.Fatal(err)
+	}
+	policy := func() unix.SchedAttr {
+		attr, err := unix.SchedGetAttr(0, 0)
+		if err != nil {
+			t.Skipf("no scheduling policies here: %v", err)
+		}
+		return *attr
+	}
+	before := policy()
+	calm := undisturbed()
+	during := policy()
+	calm()
+	if after := policy(); after != before || after.Nice != 5 {
+		t.Errorf("afterwards %+v, before %+v", after, before)
+	}
+	if during == before {
+		t.Skip("no CAP_SYS_NICE")
+	}
+	if during.Policy != unix.SCHED_FIFO {
+		t.Errorf("undisturbed is %+v", during)
+	}
+}
+
 func TestNetGroups(t *testing.T) {
 	const v2 = "0::/user.slice\n"
 	const both = "5:net_cls,net_prio:/docker/1\n4:memory:/x\n0::/\n"
