@@ -19,7 +19,7 @@ import (
 // installed is a directory with the command, which must start.
 func installed(t testing.TB) string {
 	t.Helper()
-	needsProgram(t, "bash")
+	findProgram(t, "bash")
 	path := renamed(t, "tcpopt")
 	cmd := exec.Command(path, "help")
 	cmd.Env = completing(filepath.Dir(path))

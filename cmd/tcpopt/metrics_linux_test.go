@@ -16,18 +16,6 @@ import (
 	"github.com/tcpopt/tcpopt"
 )
 
-// needsProgram skips, or fails where the environment has
-// TCPOPT_PROGRAMS=required, if there is no such program.
-func needsProgram(t testing.TB, name string) {
-	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		if os.Getenv("TCPOPT_PROGRAMS") == "required" {
-			t.Fatal(err)
-		}
-		t.Skipf("no program %s here", name)
-	}
-}
-
 // renamed makes a link to the test binary of that name, by which a program that is
 // started has its command.
 func renamed(t testing.TB, name string) string {
@@ -177,7 +165,7 @@ tcpopt_connections_suspect{command="odd?\"\\?"} 0
 }
 
 func TestMetricsPromtool(t *testing.T) {
-	needsProgram(t, "promtool")
+	findProgram(t, "promtool")
 	needsTaking(t)
 	t.Parallel()
 	check := func(name, file, want string) {
