@@ -105,10 +105,15 @@ func TestSet(t *testing.T) {
 	has(t, r.pid, plain.FD, settingsOf(plain))
 
 	// All but the listener, unless it is named.
-	set(t, "-pid", r.pid, "-all", "-on")
+	if out := set(t, "-pid", r.pid, "-all", "-on"); !strings.HasSuffix(out, "new connections do not have it.\n") {
+		t.Errorf("printed\n%s", out)
+	}
 	has(t, r.pid, all[0].FD, settingsOf(all[0]))
 	has(t, r.pid, plain.FD, map[string]any{"enable": true, "idle_seconds": plain.Idle})
-	set(t, "-pid", r.pid, "-fd", strconv.Itoa(all[0].FD), "-on", "-idle", "10s")
+	out = set(t, "-pid", r.pid, "-fd", strconv.Itoa(all[0].FD), "-on", "-idle", "10s")
+	if !strings.HasSuffix(out, "connections that it accepts from now on have it too.\n") {
+		t.Errorf("printed\n%s", out)
+	}
 	has(t, r.pid, all[0].FD, map[string]any{"enable": true, "idle_seconds": 10.0})
 
 	for _, tt := range []struct {

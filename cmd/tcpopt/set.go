@@ -403,7 +403,11 @@ func printJobs(w io.Writer, jobs []*job, dry bool) bool {
 		verb = "would change"
 	}
 	fmt.Fprintf(w, "%d %s, %d as wanted already, %d not or not wholly done\n", changed, verb, same, bad)
-	if changed > 0 {
+	switch {
+	case changed == 0:
+	case jobs[0].socket.state == "listen": // There is no other job then.
+		fmt.Fprintln(w, "A change lasts until the program listens anew or sets its own; connections that it accepts from now on have it too.")
+	default:
 		fmt.Fprintln(w, "A change lasts until the program reconnects or sets its own; new connections do not have it.")
 	}
 	return bad == 0 || dry
