@@ -107,11 +107,16 @@ func TestForeign(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	for _, v := range verbs {
+		verb := v.name
 		var stdout, stderr bytes.Buffer
-		status := run([]string{v.name, "-h"}, &stdout, &stderr)
-		example := regexp.MustCompile(`\nexample: .*\btcpopt ` + v.name + `\b.*\n$`)
-		if status != 0 || stderr.Len() > 0 || !example.MatchString(stdout.String()) {
-			t.Errorf("%s -h: status %d, stdout %q, stderr %q", v.name, status, &stdout, &stderr)
+		status := run([]string{verb, "-h"}, &stdout, &stderr)
+		if status != 0 || stderr.Len() > 0 || !regexp.MustCompile(`\nexample: .*\btcpopt `+verb+`\b.*\n$`).MatchString(stdout.String()) {
+			t.Errorf("%s -h: status %d, stdout %q, stderr %q", verb, status, &stdout, &stderr)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^  (-\S+)`).FindAllStringSubmatch(stdout.String(), -1) {
+			if !regexp.MustCompile(`[[( ]` + m[1] + `[]) ]`).MatchString(v.args) {
+				t.Errorf("%s -h: no %s in %q", verb, m[1], v.args)
+			}
 		}
 	}
 }
