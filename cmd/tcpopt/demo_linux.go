@@ -8,7 +8,7 @@ import (
 )
 
 // columns is the width of the terminal that w is, or 0 if it is none or too
-// narrow.
+// small.
 func columns(w io.Writer) int {
 	f, ok := w.(*os.File)
 	if !ok {
@@ -16,7 +16,7 @@ func columns(w io.Writer) int {
 	}
 	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	switch {
-	case err != nil || size.Col > 0 && size.Col < 60:
+	case err != nil, size.Col > 0 && size.Col < 60, size.Row > 0 && size.Row <= lines:
 		return 0
 	case size.Col == 0: // It does not know.
 		return 80

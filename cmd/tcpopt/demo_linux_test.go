@@ -75,7 +75,7 @@ func openTerminal(t testing.TB) (master, tty *os.File) {
 	labtest.Need(t, rc.Control(func(fd uintptr) {
 		number, err = unix.IoctlGetInt(int(fd), unix.TIOCGPTN)
 		err = errors.Join(err, unix.IoctlSetPointerInt(int(fd), unix.TIOCSPTLCK, 0),
-			unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 80}))
+			unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: lines + 1, Col: 80}))
 	}))
 	labtest.Need(t, err)
 	tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
@@ -182,6 +182,27 @@ func openDir(t testing.TB) string {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	labtest.Need(t, os.Chmod(dir, 0o755))
 	return dir
+}
+
+func TestColumns(t *testing.T) {
+	master, tty := openTerminal(t)
+	defer master.Close()
+	defer tty.Close()
+	for _, tt := range []struct {
+		name     string
+		row, col uint16
+		want     int
+	}{
+		{"unknown", 0, 0, 80},
+		{"least", lines + 1, 60, 60},
+		{"too narrow", 24, 59, 0},
+		{"too low", lines, 80, 0},
+	} {
+		labtest.Need(t, unix.IoctlSetWinsize(int(tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: tt.row, Col: tt.col}))
+		if got := columns(tty); got != tt.want {
+			t.Errorf("%s: columns = %d, want %d", tt.name, got, tt.want)
+		}
+	}
 }
 
 // needsLab skips where there is no lab, nor programs that can be started.
