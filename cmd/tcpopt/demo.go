@@ -387,7 +387,7 @@ func (p *play) show(since time.Duration, mark byte) error {
 func (p *play) draw(since time.Duration, mark byte) {
 	fmt.Fprintf(p.w, "\r\x1b[%dA", lines)
 	width := min(p.columns, 100) - 3
-	cell := min(int(float64(since+life)/float64(p.span)*float64(width)), width-1)
+	cell := min(int((since+life)*time.Duration(width)/p.span), width-1)
 	for _, c := range p.parties {
 		c.draw(cell, mark)
 		state := c.state()

@@ -129,13 +129,6 @@ func usage(w io.Writer) {
 func (v *verb) parse(flags *flag.FlagSet, args []string, stdout, stderr io.Writer, operands ...*string) (status int, ok bool) {
 	flags.Init("tcpopt "+v.name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	help := func(w io.Writer) {
-		fmt.Fprintf(w, "usage: tcpopt %s\n  %s\n", strings.TrimSpace(v.name+" "+v.args), v.help)
-		flags.SetOutput(w)
-		flags.PrintDefaults()
-		fmt.Fprintf(w, "example: %s\n", v.example)
-	}
-	flags.Usage = func() {}
 	err := flags.Parse(args)
 	for err == nil && flags.NArg() > 0 {
 		if len(operands) == 0 {
@@ -147,7 +140,10 @@ func (v *verb) parse(flags *flag.FlagSet, args []string, stdout, stderr io.Write
 	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		help(stdout)
+		fmt.Fprintf(stdout, "usage: tcpopt %s\n  %s\n", strings.TrimSpace(v.name+" "+v.args), v.help)
+		flags.SetOutput(stdout)
+		flags.PrintDefaults()
+		fmt.Fprintf(stdout, "example: %s\n", v.example)
 		return done, false
 	case err != nil:
 		fmt.Fprintf(stderr, "tcpopt %s: %v; usage: tcpopt %[1]s -h\n", v.name, err)

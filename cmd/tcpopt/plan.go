@@ -120,16 +120,15 @@ func (p *plan) print(w io.Writer) {
 		fmt.Fprintf(w, "  %-9v  %s\n", e.at, e.What)
 	}
 	fmt.Fprint(w, "\nbusy: data unacknowledged, counted from when it was sent\n")
-	for _, e := range p.Busy {
-		by := "the user timeout"
-		switch {
-		case e.at == tcpopt.Unbounded:
-			by = "its limit for retransmissions"
-		case c.UserTimeout == 0:
-			by = "keepalive"
-		}
-		fmt.Fprintf(w, "  %-9s  %s, by %s\n", noticedBusy(e.at), e.What, by)
+	by := "the user timeout"
+	switch {
+	case p.BusyEnd == nil:
+		by = "its limit for retransmissions"
+	case c.UserTimeout == 0:
+		by = "keepalive"
 	}
+	_, busy := c.DetectionTime()
+	fmt.Fprintf(w, "  %-9s  dead, by %s\n", noticedBusy(busy), by)
 	fmt.Fprint(w, "\nTimes are nominal: on Linux each timer may run up to 1/8 of its time late.\n")
 	if c.UserTimeout > 0 {
 		fmt.Fprint(w, "There a user timeout also ends a connection whose peer keeps its window shut.\n")

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -107,7 +108,7 @@ func runSet(v *verb, args []string, stdout, stderr io.Writer) int {
 	if err := w.Flush(); err != nil {
 		errs = append(errs, err)
 	}
-	for _, err := range errs {
+	for _, err := range errs { // One is nil if printJobs has said it.
 		if err != nil {
 			fmt.Fprintln(stderr, "tcpopt set:", err)
 		}
@@ -124,8 +125,8 @@ type countFlag struct{ n **int }
 func (f countFlag) String() string { return "" }
 
 func (f countFlag) Set(s string) error {
-	var n int
-	if _, err := fmt.Sscanf(s+"\n", "%d\n", &n); err != nil || n <= 0 {
+	n, err := strconv.Atoi(s)
+	if err != nil || n <= 0 {
 		return errors.New("want a number above 0")
 	}
 	*f.n = &n
