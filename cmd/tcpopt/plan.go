@@ -232,7 +232,8 @@ func listenWithin() (net.ListenConfig, error) {
 	return net.ListenConfig{KeepAlive: -1, Control: c.ListenControl}, err
 }
 
-// setWithin is for a connection that exists. Multipath TCP has no user timeout.
+// setWithin is for a connection that exists. It changes nothing and fails on one
+// of multipath TCP, which has no user timeout.
 func setWithin(conn net.Conn) error {
 	c, err := tcpopt.Within(GO_WITHIN)
 	if err != nil {
@@ -245,8 +246,8 @@ func setWithin(conn net.Conn) error {
 	return s.SetConfig(c)
 }
 `},
-	{"sysctl", "sysctl.d", true, `# For sockets that switch keepalive on and set no times of their own. No user
-# timeout: data in flight is left to net.ipv4.tcp_retries2.
+	{"sysctl", "sysctl.d", true, `# For sockets, those of IPv6 too, that switch keepalive on and set no times of
+# their own. No user timeout: data in flight is left to net.ipv4.tcp_retries2.
 net.ipv4.tcp_keepalive_time = IDLE
 net.ipv4.tcp_keepalive_intvl = INTERVAL
 net.ipv4.tcp_keepalive_probes = COUNT

@@ -81,7 +81,8 @@ func listenWithin() (net.ListenConfig, error) {
 	return net.ListenConfig{KeepAlive: -1, Control: c.ListenControl}, err
 }
 
-// setWithin is for a connection that exists. Multipath TCP has no user timeout.
+// setWithin is for a connection that exists. It changes nothing and fails on one
+// of multipath TCP, which has no user timeout.
 func setWithin(conn net.Conn) error {
 	c, err := tcpopt.Within(30 * time.Second)
 	if err != nil {
@@ -96,8 +97,8 @@ func setWithin(conn net.Conn) error {
 
 == sysctl.d
 
-# For sockets that switch keepalive on and set no times of their own. No user
-# timeout: data in flight is left to net.ipv4.tcp_retries2.
+# For sockets, those of IPv6 too, that switch keepalive on and set no times of
+# their own. No user timeout: data in flight is left to net.ipv4.tcp_retries2.
 net.ipv4.tcp_keepalive_time = 15
 net.ipv4.tcp_keepalive_intvl = 5
 net.ipv4.tcp_keepalive_probes = 3
