@@ -514,7 +514,7 @@ func TestLinkProxy(t *testing.T) {
 	}
 }
 
-// relay is a proxy of one connection.
+// relay is a proxy of one connection, which takes everything.
 func relay(l net.Listener, ahead net.Conn) {
 	c, err := l.Accept()
 	if err != nil {
@@ -522,5 +522,19 @@ func relay(l net.Listener, ahead net.Conn) {
 	}
 	defer c.Close()
 	go io.Copy(c, ahead)
-	io.Copy(ahead, c)
+	taken := make(chan []byte, 1<<14) // A socket's buffers alone may be too small.
+	defer close(taken)
+	go func() {
+		for b := range taken {
+			ahead.Write(b)
+		}
+	}()
+	for {
+		b := make([]byte, 1<<12)
+		n, err := c.Read(b)
+		if err != nil {
+			return
+		}
+		taken <- b[:n]
+	}
 }

@@ -87,7 +87,7 @@ var reasons = []struct {
 	reason reason
 	text   string
 }{
-	{listingDenied, "their descriptors may not be listed (run as their user if they are dumpable, or as root)"},
+	{listingDenied, "their descriptors may not be listed without CAP_SYS_PTRACE, or as their user if they are dumpable"},
 	{takingYama, "descriptors may be listed but not taken: the sysctl kernel.yama.ptrace_scope forbids it without CAP_SYS_PTRACE"},
 	{takingSeccomp, "descriptors may be listed but not taken: a seccomp filter on this process forbids pidfd_getfd"},
 	{takingDenied, "descriptors may be listed but not taken: a security module forbids it"},

@@ -60,6 +60,9 @@ func takeCensus(q *query) (*census, error) {
 			readable = append(readable, p)
 		}
 	}
+	if t.command != "" && len(t.pids)+len(readable)+len(t.denied) == 0 {
+		return nil, fmt.Errorf("no process is named %s", printable(t.command))
+	}
 	if len(t.entries) > 20000 {
 		debug.SetGCPercent(percent)
 	}

@@ -542,6 +542,10 @@ func TestLsFilters(t *testing.T) {
 			t.Errorf("ls -check %s: status %d, stderr %q, want %d", tt.args, status, stderr, want)
 		}
 	}
+	// A name that nobody has is one that is misspelt, for all that -check knows.
+	if status, stdout, stderr := command("ls", "-check", "-name", "nobodyhasthis"); status != 1 || stdout != "" || stderr != "tcpopt ls: no process is named nobodyhasthis\n" {
+		t.Errorf("status %d, stdout %q, stderr %q, want 1", status, stdout, stderr)
+	}
 
 	_, text, _ := command("ls", "-pid", r.pid)
 	lines := strings.Split(text, "\n")

@@ -123,7 +123,7 @@ func TestSet(t *testing.T) {
 		{"another descriptor", "-pid " + r.pid + " -fd 0 -on", "no TCP connection matches", 1},
 		{"nobody's address", "-pid " + r.pid + " -remote 192.0.2.1 -on", "no TCP connection matches", 1},
 		{"no such process", "-pid 4194304 -all -on", "no such process", 1},
-		{"no such command", "-name nobodyhasthis -all -on", "no TCP connection matches", 1},
+		{"no such command", "-name nobodyhasthis -all -on", "no process is named nobodyhasthis", 1},
 	} {
 		status, stdout, stderr := command(append([]string{"set"}, strings.Fields(tt.args)...)...)
 		if status != tt.status || stdout != "" || !strings.Contains(stderr, tt.want) || strings.Count(stderr, "\n") != 1 {

@@ -101,6 +101,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 		usage(stderr)
 		return misuse
 	}
+	if args[0] == "help" && len(args) == 2 {
+		args = []string{args[1], "-h"}
+	}
 	switch args[0] {
 	case "help", "-h", "-help", "--help":
 		usage(stdout)

@@ -41,6 +41,9 @@ func TestUsage(t *testing.T) {
 		{"argument", []string{"defaults", "more"}, 2, `unexpected argument "more"`},
 		{"help", []string{"help"}, 0, "usage: tcpopt"},
 		{"help of a command", []string{"defaults", "-h"}, 0, "example: tcpopt defaults"},
+		{"help with a command", []string{"help", "defaults"}, 0, "example: tcpopt defaults"},
+		{"help with help", []string{"help", "help"}, 0, "usage: tcpopt command"},
+		{"help with nonsense", []string{"help", "nonsense"}, 2, `unknown command "nonsense"`},
 	} {
 		var stdout, stderr bytes.Buffer
 		status := run(tt.args, &stdout, &stderr)

@@ -19,7 +19,7 @@ import (
 	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
 )
 
-const planOf30s = `To notice a dead peer within 30s, a TCP socket on linux is given
+var planOf30s = `To notice a dead peer within 30s, a TCP socket on linux is given
   keepalive     on
   idle          15s
   interval      5s
@@ -40,61 +40,10 @@ There a user timeout also ends a connection whose peer keeps its window shut.
 
 == Go with package net
 
-import (
-	"net"
-	"time"
-)
-
-// Package net has no user timeout: on Linux, data in flight is left to the
-// system's own limit.
-var keepAlive = net.KeepAliveConfig{
-	Enable:   true,
-	Idle:     15 * time.Second,
-	Interval: 5 * time.Second,
-	Count:    3,
-}
-
-var (
-	dialer       = net.Dialer{KeepAliveConfig: keepAlive}
-	listenConfig = net.ListenConfig{KeepAliveConfig: keepAlive}
-)
-
+` + strings.TrimPrefix(compiledNet, "package main\n\n") + `
 == Go with tcpopt
 
-import (
-	"net"
-	"time"
-
-	"github.com/tcpopt/tcpopt"
-)
-
-// dialWithin is for connections that do not exist yet.
-func dialWithin() (net.Dialer, error) {
-	c, err := tcpopt.Within(30 * time.Second)
-	return net.Dialer{KeepAlive: -1, Control: c.DialControl}, err
-}
-
-// listenWithin is refused by Listen where accepted connections do not inherit,
-// as on macOS: use setWithin after Accept there.
-func listenWithin() (net.ListenConfig, error) {
-	c, err := tcpopt.Within(30 * time.Second)
-	return net.ListenConfig{KeepAlive: -1, Control: c.ListenControl}, err
-}
-
-// setWithin is for a connection that exists. It changes nothing and fails on one
-// of multipath TCP, which has no user timeout.
-func setWithin(conn net.Conn) error {
-	c, err := tcpopt.Within(30 * time.Second)
-	if err != nil {
-		return err
-	}
-	s, err := tcpopt.FromConn(conn)
-	if err != nil {
-		return err
-	}
-	return s.SetConfig(c)
-}
-
+` + strings.TrimPrefix(compiledTcpopt, "package main\n\n") + `
 == sysctl.d
 
 # For sockets, those of IPv6 too, that switch keepalive on and set no times of
