@@ -115,9 +115,9 @@ func (m *Monitor) Touch() {
 	}
 }
 
-// Last returns the time of the last sign of life: of the last Touch, or later,
-// if Progress told of something that was received and not read. Before the
-// first, it is when Start was called, and before that the zero Time.
+// Last returns the time of the last sign of life, to the microsecond: of the last
+// Touch, or later, if Progress told of something that was received and not read.
+// Before the first, it is when Start was called, and before that the zero Time.
 func (m *Monitor) Last() time.Time {
 	last := m.last.Load()
 	if last == 0 {
