@@ -78,9 +78,11 @@ func set(t testing.TB, conn net.Conn, c tcpopt.Config) {
 	}
 }
 
-// hear lets near receive something from far, from which silence counts.
+// hear lets near receive something from far. Silence counts from a little after
+// the time it returns.
 func hear(t testing.TB, near, far net.Conn) time.Time {
 	t.Helper()
+	start := time.Now()
 	if _, err := far.Write([]byte{1}); err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +90,7 @@ func hear(t testing.TB, near, far net.Conn) time.Time {
 	if _, err := io.ReadFull(near, make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	return time.Now()
+	return start
 }
 
 // end reads c until it ends, for at most limit, and returns when that was.

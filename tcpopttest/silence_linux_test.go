@@ -77,9 +77,9 @@ func TestSilence(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+			start := time.Now() // Silence begins a little later.
 			near, peer := connect(t, tt.link)
 			tcpopttest.Silence(t, peer)
-			start := time.Now()
 			setConfig(t, near, shortest)
 			checkIdleDeath(t, die(t, near, start))
 		})
@@ -106,9 +106,9 @@ func TestSilenceMultipathListener(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { peer.Close() })
+	start := time.Now()
 	roundTrip(t, near, peer)
 	tcpopttest.Silence(t, peer)
-	start := time.Now()
 	setConfig(t, near, shortest)
 	checkIdleDeath(t, die(t, near, start))
 }
@@ -231,9 +231,9 @@ func TestSilenceFilter(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+			start := time.Now()
 			near, peer := connect(t, tt.link)
 			tcpopttest.SilenceBy(t, peer, deaf.Filter)
-			start := time.Now()
 			setConfig(t, near, shortest)
 			checkIdleDeath(t, die(t, near, start))
 		})
@@ -319,6 +319,7 @@ func TestSilenceLate(t *testing.T) {
 // answered, whose ACK the kernel therefore delays.
 func TestSilenceAcknowledges(t *testing.T) {
 	t.Parallel()
+	start := time.Now()
 	near, peer := connect(t, plain)
 	if _, err := near.Write([]byte("r")); err != nil {
 		t.Fatal(err)
@@ -327,7 +328,6 @@ func TestSilenceAcknowledges(t *testing.T) {
 		t.Fatal("the peer was deaf before")
 	}
 	tcpopttest.Silence(t, peer)
-	start := time.Now()
 	setConfig(t, near, shortest)
 	checkIdleDeath(t, die(t, near, start))
 }
