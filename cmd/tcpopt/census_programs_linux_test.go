@@ -71,7 +71,7 @@ sys.stdin.read()
 func TestLsPython(t *testing.T) {
 	needsTaking(t)
 	t.Parallel()
-	needsKernel(t)
+	needsPrograms(t)
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func serveHTTP() int {
 func TestLsAgreesWithSS(t *testing.T) {
 	needsTaking(t)
 	t.Parallel()
-	needsKernel(t)
+	needsPrograms(t)
 	ss := findProgram(t, "ss")
 	for _, tt := range []struct {
 		name    string

@@ -207,6 +207,7 @@ func TestColumns(t *testing.T) {
 // needsLab skips where there is no lab, nor programs that can be started.
 func needsLab(t testing.TB) {
 	t.Helper()
+	needsPrograms(t)
 	labtest.NewCable(t, labtest.NewHost(t), labtest.NewHost(t))
 }
 

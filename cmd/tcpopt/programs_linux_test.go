@@ -21,6 +21,7 @@ import (
 // TCPOPT_PROGRAMS=required.
 func findProgram(t testing.TB, name string) string {
 	t.Helper()
+	needsPrograms(t)
 	if path, err := exec.LookPath(name); err == nil {
 		return path
 	}
