@@ -185,11 +185,11 @@ func TestHeal(t *testing.T) {
 	t.Parallel()
 	a, b, c := newCable(t)
 	ca, cb := connect(t, a, b, b.IPv6)
-	keepAlive(t, ca, time.Second, time.Second, 3)
+	keepAlive(t, ca, time.Second, time.Second, 5)
 	labtest.Need(t, c.Cut())
 	silent(t, ca, 2500*time.Millisecond) // two probes
 	labtest.Need(t, c.Heal())
-	silent(t, ca, 2500*time.Millisecond) // it would be dead by now
+	silent(t, ca, 5*time.Second) // it would be dead by now
 	passes(t, ca, cb)
 	passes(t, cb, ca)
 }
@@ -379,7 +379,7 @@ func TestRejectOneWay(t *testing.T) {
 func TestMasquerade(t *testing.T) {
 	t.Parallel()
 	a, b, c := newCable(t)
-	labtest.Need(t, c.Masquerade(a, 1500*time.Millisecond)) // 2 s
+	labtest.Need(t, c.Masquerade(a, 3500*time.Millisecond)) // 4 s
 	busy, busyPeer := connect(t, a, b, b.IPv4)
 	idle, idlePeer := connect(t, a, b, b.IPv4)
 	idle6, idlePeer6 := connect(t, a, b, b.IPv6)
@@ -393,7 +393,7 @@ func TestMasquerade(t *testing.T) {
 	silent(t, idle, 1500*time.Millisecond)
 	passes(t, idle, idlePeer) // not forgotten yet
 	passes(t, idlePeer6, idle6)
-	silent(t, idle, 3*time.Second)
+	silent(t, idle, 5*time.Second)
 	write(t, idle)
 	write(t, idlePeer)
 	write(t, idle6)
