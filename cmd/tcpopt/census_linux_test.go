@@ -219,7 +219,7 @@ func churn() int {
 		complain(err)
 		_, err = io.ReadFull(c, make([]byte, 1))
 		complain(err)
-		if conns = append(conns, c); len(conns) < 256 { // Time for ls to find it.
+		if conns = append(conns, c); len(conns) < 1024 { // Time for ls to find it.
 			continue
 		}
 		start := time.Now()
@@ -860,7 +860,7 @@ func TestChurn(t *testing.T) {
 		urgent bool
 	}{
 		{"plain", plainly, "0", false},
-		{"urgent", urgently, "300us", true}, // Or it would leave ls no processor.
+		{"urgent", urgently, "500us", true}, // Or it would leave ls no processor.
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := start(t, self("churn", "-pause", tt.pause), tt.by)

@@ -280,7 +280,7 @@ func TestFaultSetAgain(t *testing.T) {
 	// The peer does not answer: no user timeout below its silence.
 	start := time.Now()
 	status, stdout, _ := l.set("-user-timeout", "2s")
-	if took := time.Since(start); status != 1 || !strings.Contains(stdout, "the user timeout is left alone: the peer was silent for") || took < 3*time.Second || took > 5*time.Second {
+	if took := time.Since(start); status != 1 || !strings.Contains(stdout, "the user timeout is left alone: the peer was silent for") || took < 3*time.Second || took > 10*time.Second {
 		t.Errorf("status %d after %v, stdout %q, want 1 after 3 s", status, took, stdout)
 	}
 	if s := l.only(t); s["user_timeout_seconds"] != 0.0 || s["state"] != "established" {
