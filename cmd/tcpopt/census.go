@@ -88,7 +88,7 @@ var reasons = []struct {
 	text   string
 }{
 	{listingDenied, "their descriptors may not be listed without CAP_SYS_PTRACE, or as their user if they are dumpable"},
-	{takingYama, "descriptors may be listed but not taken: the sysctl kernel.yama.ptrace_scope forbids it without CAP_SYS_PTRACE"},
+	{takingYama, "descriptors may be listed but not taken: the sysctl kernel.yama.ptrace_scope forbids it (1 and 2: without CAP_SYS_PTRACE; 3: to everybody until the machine restarts)"},
 	{takingSeccomp, "descriptors may be listed but not taken: a seccomp filter on this process forbids pidfd_getfd"},
 	{takingDenied, "descriptors may be listed but not taken: a security module forbids it"},
 	{foreignClass, "in another net_cls or net_prio cgroup, which reading would rewrite on their sockets (-force reads them)"},
