@@ -10,6 +10,7 @@ import "time"
 // The counters are about the next hop: behind a proxy they tell of the proxy.
 type Progress struct {
 	Received uint64        // bytes received, whether they were read or not
+	Unread   uint64        // bytes received that this program has yet to read
 	Acked    uint64        // bytes of ours that the peer's kernel acknowledged
 	Pending  uint64        // bytes written and not acknowledged yet
 	Silence  time.Duration // since anything arrived from the peer; negative if the OS does not tell
@@ -17,9 +18,9 @@ type Progress struct {
 	Aborted  bool          // the kernel has dropped the connection; after a FIN it has not
 }
 
-// Progress returns the kernel's counters: TCP_INFO and SIOCOUTQ on Linux 4.3 and
-// later, TCP_CONNECTION_INFO on macOS and iOS, TCP_INFO on FreeBSD, SIO_TCP_INFO
-// on Windows 10 version 1703 and later. On other systems and on a connection that
+// Progress returns the kernel's counters: TCP_INFO, SIOCINQ and SIOCOUTQ on Linux
+// 4.3 and later, TCP_CONNECTION_INFO on macOS and iOS, TCP_INFO on FreeBSD,
+// SIO_TCP_INFO on Windows 10 version 1703 and later, and FIONREAD on these. On other systems and on a connection that
 // speaks multipath TCP, whose counters would be those of one path, the error
 // matches [errors.ErrUnsupported].
 //

@@ -33,6 +33,9 @@ type uint64At4 [2]uint32
 
 func (n uint64At4) value() uint64 { return uint64(n[1])<<32 | uint64(n[0]) }
 
+// fionRead is FIONREAD of sys/filio.h: _IOR('f', 127, int).
+const fionRead = 0x4004667f
+
 // tcpsClosed is TCPS_CLOSED of bsd/netinet/tcp_fsm.h. A dropped connection still
 // answers, in that state (tcp_close of bsd/netinet/tcp_subr.c).
 const tcpsClosed = 0
@@ -52,12 +55,17 @@ func readProgress(fd uintptr) (Progress, error) {
 	if sent > public.Txbytes || public.State != tcpsClosed && inFlight > uint64(info.inBuffer)+2 {
 		return Progress{}, errors.ErrUnsupported
 	}
+	unread, err := unix.IoctlGetInt(int(fd), fionRead)
+	if err != nil {
+		return Progress{}, os.NewSyscallError("ioctl", err)
+	}
 	// The kernel counts as retransmitted a whole segment that begins with sent
 	// bytes and goes on with new ones, and a window probe not at all (tcp_output),
 	// so that Acked may fall back. It grows by nothing but acknowledgments.
 	unacked := info.retransmitted.value() + inFlight
 	return Progress{
 		Received: public.Rxbytes, // With duplicates (tcp_input).
+		Unread:   uint64(unread),
 		Acked:    max(sent, unacked) - unacked,
 		Pending:  uint64(info.inBuffer),
 		Silence:  -1,

@@ -19,8 +19,11 @@ type bsdInfo struct {
 	sndUna uint32
 }
 
-// fionWrite is FIONWRITE of sys/filio.h: _IOR('f', 119, int).
-const fionWrite = 0x40046677
+// FIONWRITE and FIONREAD of sys/filio.h: _IOR('f', 119, int) and 127.
+const (
+	fionWrite = 0x40046677
+	fionRead  = 0x4004667f
+)
 
 // The kernel counts no bytes. What it has are sequence numbers, which start
 // anywhere and return to zero every 4 GiB: a look that falls behind the one
@@ -41,13 +44,17 @@ func readProgress(fd uintptr) (Progress, error) {
 	case size < uint32(unsafe.Sizeof(info)):
 		return Progress{}, errors.ErrUnsupported
 	}
-	// An int of the kernel's, 4 bytes on every architecture.
-	var pending uint32
+	// Ints of the kernel's, 4 bytes on every architecture.
+	var pending, unread uint32
 	if _, _, errno = unix.Syscall(unix.SYS_IOCTL, fd, fionWrite, uintptr(unsafe.Pointer(&pending))); errno != 0 {
+		return Progress{}, os.NewSyscallError("ioctl", errno)
+	}
+	if _, _, errno = unix.Syscall(unix.SYS_IOCTL, fd, fionRead, uintptr(unsafe.Pointer(&unread))); errno != 0 {
 		return Progress{}, os.NewSyscallError("ioctl", errno)
 	}
 	return Progress{
 		Received: uint64(info.rcvNxt),
+		Unread:   uint64(unread),
 		Acked:    uint64(info.sndUna),
 		Pending:  uint64(pending),
 		Silence:  -1,

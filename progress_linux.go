@@ -38,8 +38,13 @@ func readProgress(fd uintptr) (Progress, error) {
 	if err != nil {
 		return Progress{}, os.NewSyscallError("ioctl", err)
 	}
+	unread, err := unix.IoctlGetUint32(int(fd), unix.SIOCINQ)
+	if err != nil {
+		return Progress{}, os.NewSyscallError("ioctl", err)
+	}
 	return Progress{
 		Received: info.Bytes_received,
+		Unread:   uint64(unread),
 		Acked:    info.Bytes_acked,
 		Pending:  uint64(pending),
 		Silence:  time.Duration(min(info.Last_data_recv, info.Last_ack_recv)) * time.Millisecond,

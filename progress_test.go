@@ -47,7 +47,7 @@ func TestProgress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if before.Aborted || before.Pending != 0 {
+	if before.Aborted || before.Pending != 0 || before.Unread != 0 {
 		t.Errorf("Progress() = %+v on a new connection", before)
 	}
 	const sent, received = 100_000, 5000
@@ -64,10 +64,13 @@ func TestProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, s, "received and not read", func(p tcpopt.Progress) bool {
-		return p.Received == before.Received+received && p.Silence < time.Second
+		return p.Received == before.Received+received && p.Unread == received && p.Silence < time.Second
 	})
-	if p, err := s.Progress(); err != nil || p.Aborted || p.Probes > 0 {
-		t.Errorf("Progress() = %+v, %v, want neither aborted nor probed", p, err)
+	if _, err := io.ReadFull(client, make([]byte, received-1)); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := s.Progress(); err != nil || p.Unread != 1 || p.Aborted || p.Probes > 0 {
+		t.Errorf("Progress() = %+v, %v, want one byte unread, neither aborted nor probed", p, err)
 	}
 }
 

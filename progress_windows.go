@@ -29,6 +29,9 @@ type tcpInfoV0 struct {
 	_             [4]uint32 // FastRetrans, DupAcksIn, TimeoutEpisodes, SynRetrans
 }
 
+// fionRead is FIONREAD of winsock2.h: _IOR('f', 127, u_long).
+const fionRead = 0x4004667f
+
 // tcpStateClosed is TCPSTATE_CLOSED of mstcpip.h.
 const tcpStateClosed = 0
 
@@ -44,6 +47,11 @@ func readProgress(fd uintptr) (Progress, error) {
 	case size < uint32(unsafe.Sizeof(info)):
 		return Progress{}, errors.ErrUnsupported
 	}
+	var unread uint32
+	if err := windows.WSAIoctl(windows.Handle(fd), fionRead, nil, 0,
+		(*byte)(unsafe.Pointer(&unread)), uint32(unsafe.Sizeof(unread)), &size, nil, 0); err != nil {
+		return Progress{}, os.NewSyscallError("wsaioctl", err)
+	}
 	// Nothing counts what was acknowledged, and the documentation does not say
 	// whether BytesOut includes retransmissions. Taking them off is right if it
 	// does; if not, Acked falls behind, and grows by nothing but acknowledgments
@@ -53,6 +61,7 @@ func readProgress(fd uintptr) (Progress, error) {
 	unacked := uint64(info.bytesRetrans) + inFlight
 	return Progress{
 		Received: info.bytesIn,
+		Unread:   uint64(unread),
 		Acked:    max(info.bytesOut, unacked) - unacked,
 		Pending:  inFlight,
 		Silence:  -1,
