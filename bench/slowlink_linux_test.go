@@ -91,12 +91,10 @@ func TestSlowLink(t *testing.T) {
 				t.Fatal(err)
 			}
 			dead := make(chan error, 1)
-			probes := 0
 			m := &liveness.Monitor{
 				Idle:    idle,
 				Timeout: timeout,
 				Probe: func() error {
-					probes++
 					_, err := near.Write([]byte{'p'})
 					return err
 				},

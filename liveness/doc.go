@@ -41,20 +41,27 @@
 //
 // A timer alone ends healthy connections. A ping that waits behind two megabytes
 // on a link of 1 Mbit/s is answered after 17 seconds; an answer that our own
-// reader has not come to read is no answer. With Progress a Monitor looks at
-// the kernel's counters, not at each Read but when its timer fires. Counters may
-// extend life and never end it: where they are missing, stay at zero or fail,
-// it is as if Progress was nil.
+// reader has not come to read is no answer, and one that a full receive buffer
+// keeps out cannot come. With Progress a Monitor looks at the kernel's counters,
+// not at each Read but when its timer fires. Counters may extend life and never
+// end it: where they are missing, stay at zero or fail, it is as if Progress was
+// nil.
 //
 // The verdict comes Timeout after the probe, which comes 7/8 Idle to Idle after
 // the last sign of life. With Progress it can be later:
 //
 //   - While the peer acknowledges what was sent before the probe, and once more
 //     when it has acknowledged the probe, Timeout begins anew at the next look,
-//     which is at most the lesser of Idle and Timeout away.
-//   - Bytes that were received and not read count from when anything last came
-//     from the peer, an acknowledgment too, or from the look. That is at most
-//     Idle later than they came.
+//     which is at most the lesser of Idle and Timeout away. What is written after
+//     the look that begins a probe, and before the probe, counts if the next look
+//     still finds some of it. On Windows only what is in flight is known to be
+//     before the probe, so that a long queue does not protect there.
+//   - Bytes that were received and not read, or read during the look, count from
+//     when anything last came from the peer, an acknowledgment too, or from the
+//     look. That is at most Idle later than they came.
+//   - While bytes wait to be read, Timeout (Idle, without a Probe) begins anew at
+//     each look: as long as our own reader stands still, no peer is found dead.
+//     The user timeout finds a dead path all the same.
 //   - A timer that is late by more than half of Timeout (of Idle, without a Probe)
 //     means that this process did not run. The peer gets one more, once in a
 //     silence, with or without Progress.
@@ -95,7 +102,9 @@
 //
 // On Linux and macOS the timers stand still while the machine is suspended, as all
 // timers of Go do. After that a dead connection is found as late as if it had died
-// then; a healthy one is never ended for it.
+// then. A peer that sent something meanwhile tries again ever more seldom, after a
+// suspend of D at the latest about D later, or 120 s on Linux, and its answer waits
+// behind that: where D is longer than Timeout, a healthy connection may be ended.
 //
 // # Reconnecting
 //

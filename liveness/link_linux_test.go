@@ -37,7 +37,8 @@ const (
 	slack   = 500 * time.Millisecond // of a busy machine
 )
 
-// serve answers each p by a P and swallows everything else.
+// serve answers each p by a P, a b by more than all buffers hold, and swallows
+// everything else.
 func serve(c net.Conn) {
 	defer c.Close()
 	buf := make([]byte, 1<<16)
@@ -45,6 +46,9 @@ func serve(c net.Conn) {
 		n, err := c.Read(buf)
 		if err != nil {
 			return
+		}
+		if bytes.Contains(buf[:n], []byte{'b'}) {
+			go c.Write(make([]byte, 32<<20))
 		}
 		if n := bytes.Count(buf[:n], []byte{'p'}); n > 0 {
 			if _, err := c.Write(bytes.Repeat([]byte{'P'}, n)); err != nil {
@@ -375,18 +379,12 @@ func TestLink(t *testing.T) {
 			}
 			l.wantDead(t, liveness.NoReply, idle*7/8+timeout, most)
 		}},
-		{"own reader blocked", false, false, func(t *testing.T, l *link) {
-			l.Start()
-			l.alive(t, time.Second)
-			l.read.Lock()
-			if !l.progress {
-				l.wantDead(t, liveness.NoReply, idle*7/8+timeout, idle+timeout+slack) // Falsely.
-				l.read.Unlock()
-				return
-			}
-			l.alive(t, 10*time.Second)
-			l.read.Unlock()
-			l.alive(t, 2*time.Second)
+		{"own reader blocked", false, false, func(t *testing.T, l *link) { l.block(t, "") }},
+		{"own reader blocked, buffers full", false, false, func(t *testing.T, l *link) { l.block(t, "b") }},
+		{"own reader blocked, then peer frozen", true, true, func(t *testing.T, l *link) {
+			l.block(t, "b")
+			l.freeze(t)
+			l.wantDead(t, liveness.NoReply, idle*7/8+timeout-early, idle+2*timeout+slack)
 		}},
 	} {
 		for _, secure := range []bool{false, true} {
@@ -402,6 +400,23 @@ func TestLink(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// block blocks the reader of a healthy connection after it has sent what is given.
+func (l *link) block(t *testing.T, send string) {
+	l.Start()
+	l.alive(t, time.Second)
+	l.read.Lock()
+	_, err := io.WriteString(l.conn, send)
+	labtest.Need(t, err)
+	if l.progress {
+		l.alive(t, 10*time.Second)
+		l.read.Unlock()
+		l.alive(t, 2*time.Second)
+	} else {
+		l.wantDead(t, liveness.NoReply, idle*7/8+timeout, idle+timeout+slack) // Falsely.
+		l.read.Unlock()
 	}
 }
 

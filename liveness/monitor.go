@@ -193,9 +193,14 @@ func (m *Monitor) fire() {
 	}
 
 	left := m.idle() - silent
-	if left <= 0 && m.Probe == nil && late > m.Idle/2 && !m.excused {
-		m.excused = true
-		left = m.Idle
+	if left <= 0 && m.Probe == nil {
+		switch {
+		case known && p.Unread > 0:
+			left = m.Idle
+		case late > m.Idle/2 && !m.excused:
+			m.excused = true
+			left = m.Idle
+		}
 	}
 	if left > 0 {
 		m.arm(left)
@@ -246,11 +251,15 @@ func (m *Monitor) hear(last, at time.Duration) time.Duration {
 
 // extend lets Timeout begin anew while the peer acknowledges what is before the
 // probe, and once more when it has acknowledged the probe. A probe that had
-// nothing before it has had its Timeout then.
+// nothing before it has had its Timeout then. It also begins anew while bytes wait
+// to be read: the answer may be behind them, where a full buffer keeps it out.
 func (m *Monitor) extend(now time.Duration, p tcpopt.Progress) {
 	w := m.probe
+	if w.known && p.Acked < w.acked && w.acked-p.Acked > 1<<31 {
+		w.end = 0 // Wrapped; on macOS and Windows it falls by little.
+	}
 	before := p.Acked < w.end
-	if w.known && p.Acked > w.acked && w.acked < w.end && (before || w.queued) {
+	if p.Unread > 0 || w.known && p.Acked > w.acked && w.acked < w.end && (before || w.queued) {
 		w.from = now
 	}
 	w.queued = w.queued || before

@@ -975,6 +975,128 @@ func TestError(t *testing.T) {
 	}
 }
 
+// TestUnreadBytes has bytes that are not read for a minute: Timeout, or Idle, begins
+// anew at each look.
+func TestUnreadBytes(t *testing.T) {
+	for _, probe := range []bool{false, true} {
+		for _, fails := range []error{nil, errors.ErrUnsupported} {
+			synctest.Test(t, func(t *testing.T) {
+				tr := newTrial(9 * s)
+				if probe {
+					tr = newHeartbeat(9*s, 5*s, nil)
+				}
+				tr.Progress = func() (tcpopt.Progress, error) {
+					p := tcpopt.Progress{Received: 7, Silence: -1}
+					if tr.now() < 60*s {
+						p.Unread = 7
+					}
+					return p, fails
+				}
+				tr.Start()
+				tr.until(200 * s)
+				switch {
+				case fails != nil && probe:
+					tr.want(t, tr.probes[0]+5*s, liveness.NoReply, tr.probes[0]+5*s)
+				case fails != nil:
+					tr.want(t, 9*s, liveness.Idle, 9*s)
+				case probe:
+					look := tr.probes[0] + (60*s-tr.probes[0])/(5*s)*5*s // the last before the minute is over
+					tr.want(t, look+5*s, liveness.NoReply, look+5*s)
+				default:
+					tr.want(t, 63*s, liveness.Idle, 63*s)
+				}
+				if len(tr.probes) > 1 {
+					t.Errorf("probes at %v, want one", tr.probes)
+				}
+			})
+		}
+	}
+}
+
+// TestWrap has a count of 32 bits, as FreeBSD's, that returns to zero between a
+// probe and its acknowledgment. The peer is frozen, and a little is written.
+func TestWrap(t *testing.T) {
+	for _, base := range []uint32{1000, math.MaxUint32 - 100} {
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			p := tcpopt.Progress{Silence: -1}
+			acked := base
+			write := func(n uint64) {
+				mu.Lock()
+				defer mu.Unlock()
+				p.Pending += n
+			}
+			tr := newHeartbeat(2*s, 5*s, func() error { write(204); return nil })
+			tr.Progress = func() (tcpopt.Progress, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				p.Acked = uint64(acked)
+				return p, nil
+			}
+			tr.Start()
+			go func() {
+				for range 600 {
+					time.Sleep(100 * ms)
+					write(1)
+					mu.Lock()
+					n := min(p.Pending, 100)
+					acked, p.Pending = acked+uint32(n), p.Pending-n
+					mu.Unlock()
+				}
+			}()
+			tr.until(60 * s)
+			if len(tr.dead) != 1 || tr.dead[0] > tr.probes[0]+2*5*s {
+				t.Errorf("from %d: probes at %v, dead at %v, want within twice Timeout", base, tr.probes, tr.dead)
+			}
+			tr.Stop()
+			time.Sleep(s)
+		})
+	}
+}
+
+// TestAskAgainOnce has a Probe that is late for the next round: it asks again for
+// that one, and then no more.
+func TestAskAgainOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var tr *trial
+		tr = newHeartbeat(4*s, 3*s, func() error {
+			if len(tr.probes) > 1 {
+				time.Sleep(100 * ms)
+			} else {
+				time.Sleep(8 * s)
+			}
+			return nil
+		})
+		tr.Start()
+		time.Sleep(6 * s)
+		tr.Touch()
+		tr.until(100 * s)
+		if len(tr.probes) != 2 {
+			t.Errorf("probes at %v, want two", tr.probes)
+		}
+	})
+}
+
+// TestExcusedOnceMore has timers that are late by 5 s, one in each of two watches.
+func TestExcusedOnceMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrial(8 * s)
+		looks := 0
+		tr.Progress = func() (tcpopt.Progress, error) {
+			if looks++; looks == 2 || looks == 4 {
+				time.Sleep(5 * s)
+			}
+			return tcpopt.Progress{}, errors.ErrUnsupported
+		}
+		tr.Start()
+		tr.until(14 * s)
+		tr.Stop()
+		tr.Start()
+		tr.until(100 * s)
+		tr.want(t, 35*s, liveness.Idle, 21*s) // 14 + 8 + 5 + 8
+	})
+}
+
 // TestRaces lets Touch, Stop, Start, Last, answers, late probes and verdicts meet
 // in real time. The race detector watches, and I9 is counted.
 func TestRaces(t *testing.T) {
