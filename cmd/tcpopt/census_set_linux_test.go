@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -369,6 +370,62 @@ func TestSetFastTransfer(t *testing.T) {
 	}
 	if s := l.only(t); s["user_timeout_seconds"] != 10.0 {
 		t.Errorf("afterwards: %v", s)
+	}
+}
+
+// TestSetInterrupted ends set while it waits for a peer that reads nothing: what
+// it has changed is told all the same, with how to restore it.
+func TestSetInterrupted(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	changed, _ := hold(t, plainly)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	waiting := start(t, self("dial", "-to", l.Addr().String(), "-write"), plainly)
+	waiting.line(t)
+	deadline := time.Now().Add(10 * time.Second)
+	for shut := false; !shut && time.Now().Before(deadline); {
+		_, text, _ := command("ls", "-pid", waiting.pid)
+		shut = strings.Contains(text, " shut\n")
+	}
+	cmd := self("", "set", "-pid", changed.pid, "-pid", waiting.pid, "-all", "-within", "30s")
+	cmd.Env = append(cmd.Env, "TCPOPT_COMMAND=1")
+	r := start(t, cmd, plainly)
+	for on := 0; on < 2 && time.Now().Before(deadline); {
+		sockets, _ := list(t, "-pid", changed.pid, "-slower", "29s")
+		on = len(sockets)
+		for _, s := range sockets {
+			if s["user_timeout_seconds"] != 30.0 {
+				on--
+			}
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	out, err := io.ReadAll(r.lines)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	restore := "  restore  tcpopt set -pid " + changed.pid
+	if s := string(out); cmd.ProcessState.ExitCode() != 1 || strings.Count(s, restore) != 2 || strings.Count(s, "  failed: interrupted\n") != 1 ||
+		!strings.Contains(s, "\n2 changed, 0 as wanted already, 1 not or not wholly done\n") {
+		t.Errorf("%v, printed\n%s", cmd.ProcessState, s)
+	}
+}
+
+// TestSetGone is of a socket that ends between the census and the visit.
+func TestSetGone(t *testing.T) {
+	on := true
+	j := newJob(&tcpSocket{pid: 1 << 22, state: "established", config: tcpopt.Config{Idle: time.Minute, Count: 7}}, &change{enable: &on}, false)
+	doJobs(t.Context(), []*job{j})
+	var b strings.Builder
+	if printJobs(&b, []*job{j}, false) || !strings.Contains(b.String(), "before   off, idle 1m0s,") || !strings.Contains(b.String(), "failed: pidfd_open") || strings.Contains(b.String(), "restore") {
+		t.Errorf("printed\n%s", &b)
 	}
 }
 

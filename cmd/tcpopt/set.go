@@ -2,12 +2,16 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/tcpopt/tcpopt"
@@ -85,7 +89,7 @@ func runSet(v *verb, args []string, stdout, stderr io.Writer) int {
 	var jobs []*job
 	differ := 0
 	for i := range census.sockets {
-		j := &job{socket: &census.sockets[i], change: &c, force: q.force}
+		j := newJob(&census.sockets[i], &c, q.force)
 		if jobs = append(jobs, j); !c.missing(j.socket.config).empty() {
 			differ++
 		}
@@ -99,7 +103,10 @@ func runSet(v *verb, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "tcpopt set: %d sockets would change: more than %d need -yes; -dry-run shows them\n", differ, unasked)
 		return misuse
 	default:
-		doJobs(jobs)
+		// What was changed is printed even so, with how to restore it.
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		doJobs(ctx, jobs)
+		stop()
 	}
 	w := bufio.NewWriter(stdout)
 	if len(jobs) > 0 && !printJobs(w, jobs, *dry) {
@@ -254,12 +261,16 @@ type job struct {
 	force  bool
 
 	looked  bool
-	first   tcpSocket // as it was before
+	first   tcpSocket // as it was before: at the first look, or else in the census
 	since   time.Time // of the first look, then of the first writing
 	written bool
 	at      tcpSocket // as it was before the latest look wrote
 	why     obstacle
 	err     error
+}
+
+func newJob(s *tcpSocket, c *change, force bool) *job {
+	return &job{socket: s, first: *s, change: c, force: force}
 }
 
 // An obstacle is why a user timeout was not set.
@@ -332,17 +343,22 @@ func (j *job) step() bool {
 	return time.Since(j.since) < wait
 }
 
-// doJobs waits for all at the same time.
-func doJobs(jobs []*job) {
+// doJobs waits for all at the same time, until ctx ends.
+func doJobs(ctx context.Context, jobs []*job) {
 	for len(jobs) > 0 {
 		var waiting []*job
 		for _, j := range jobs {
-			if j.step() {
+			if ctx.Err() != nil {
+				j.err = errors.New("interrupted")
+			} else if j.step() {
 				waiting = append(waiting, j)
 			}
 		}
 		if jobs = waiting; len(jobs) > 0 {
-			time.Sleep(50 * time.Millisecond)
+			select {
+			case <-ctx.Done():
+			case <-time.After(50 * time.Millisecond):
+			}
 		}
 	}
 }
