@@ -35,12 +35,13 @@ func takeCensus(q *query) (*census, error) {
 	defer debug.SetGCPercent(percent)
 	t := &taker{query: q, states: owned, index: map[uint32]int32{}, spaces: map[uint64]*space{}}
 	t.unowned = -1
+	all, err := numbers("/proc")
+	if err != nil {
+		return nil, err
+	}
 	pids := slices.Clone(q.pids)
 	if len(pids) == 0 {
-		var err error
-		if pids, err = processes(); err != nil {
-			return nil, err
-		}
+		pids = all
 	}
 	slices.Sort(pids)
 	own, err := namespaceOf("/proc/thread-self")
@@ -54,10 +55,16 @@ func takeCensus(q *query) (*census, error) {
 	if err := t.load(own, "/proc/thread-self"); err != nil {
 		return nil, err
 	}
-	var readable []process
+	var readable []int
 	for _, pid := range pids {
-		if p, ok := t.find(pid); ok {
-			readable = append(readable, p)
+		if t.find(pid) {
+			readable = append(readable, pid)
+		}
+	}
+	// A process may have been given a socket of where others are.
+	if t.selects() {
+		for _, pid := range all {
+			t.enter("/proc/" + strconv.Itoa(pid))
 		}
 	}
 	if t.command != "" && len(t.pids)+len(readable)+len(t.denied) == 0 {
@@ -102,11 +109,6 @@ type entry struct {
 	local, remote netip.AddrPort
 }
 
-type process struct {
-	pid   int
-	netns uint64
-}
-
 // wants reports whether the socket, however it is owned, is wanted.
 func (q *query) wants(local, remote netip.AddrPort, state string) bool {
 	return (state != "listen" || q.listen) && (q.state == "" || q.state == state) &&
@@ -119,24 +121,28 @@ func (q *query) named(command string) bool {
 	return q.command == "" || q.command[:min(len(q.command), 15)] == command
 }
 
-// processes returns the processes that /proc shows.
-func processes() ([]int, error) {
-	dir, err := os.Open("/proc")
+// selects reports whether processes are selected.
+func (q *query) selects() bool { return len(q.pids) > 0 || q.command != "" }
+
+// numbers returns the processes that /proc shows, or the threads that the
+// directory task of one of them does.
+func numbers(dir string) ([]int, error) {
+	d, err := os.Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
-	pids := make([]int, 0, len(names))
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	all := make([]int, 0, len(names))
 	for _, name := range names {
-		if pid, err := strconv.Atoi(name); err == nil {
-			pids = append(pids, pid)
+		if n, err := strconv.Atoi(name); err == nil {
+			all = append(all, n)
 		}
 	}
-	return pids, err
+	return all, err
 }
 
-// namespaceOf reads which network namespace dir, a process of /proc, is in. That
+// namespaceOf reads which network namespace dir, a thread of /proc, is in. That
 // may be read of the processes whose descriptors may be listed.
 func namespaceOf(dir string) (uint64, error) {
 	link, err := os.Readlink(dir + "/ns/net")
@@ -159,25 +165,37 @@ func inBrackets(link, prefix string) (string, bool) {
 	return strings.CutSuffix(s, "]")
 }
 
-// find reads the tables of a process's namespace.
-func (t *taker) find(pid int) (process, bool) {
+// find reads the tables of the namespaces of a process's threads, and reports
+// whether the process is wanted and may be read.
+func (t *taker) find(pid int) bool {
 	dir := "/proc/" + strconv.Itoa(pid)
 	if t.command != "" {
 		command, err := os.ReadFile(dir + "/comm")
 		if err != nil || !t.named(strings.TrimSuffix(string(command), "\n")) {
-			return process{}, false
+			return false
 		}
 	}
+	if err := t.enter(dir); err != nil {
+		t.deny(pid, err)
+		return false
+	}
+	threads, _ := numbers(dir + "/task") // If it is gone, its descriptors are too.
+	for _, thread := range threads {
+		if err := t.enter(dir + "/task/" + strconv.Itoa(thread)); err != nil && !isGone(err) {
+			t.deny(pid, err)
+			break
+		}
+	}
+	return true
+}
+
+// enter reads the tables of the namespace that dir, a thread of /proc, is in.
+func (t *taker) enter(dir string) error {
 	ns, err := namespaceOf(dir)
 	if err != nil {
-		t.deny(pid, err)
-		return process{}, false
+		return err
 	}
-	if err := t.load(ns, dir); err != nil {
-		t.deny(pid, err)
-		return process{}, false
-	}
-	return process{pid, ns}, true
+	return t.load(ns, dir)
 }
 
 // deny counts a process that could not be read. What has no descriptors is not
@@ -247,15 +265,15 @@ type listed struct {
 const batchSize = 256
 
 // list lists the sockets that are wanted, while those before are taken.
-func (t *taker) list(processes []process, batches chan<- batch) {
+func (t *taker) list(pids []int, batches chan<- batch) {
 	defer close(batches)
 	buf := make([]byte, 1<<15)
 	var names []string
-	for _, p := range processes {
-		o := &owner{pid: p.pid}
+	for _, pid := range pids {
+		o := &owner{pid: pid}
 		var err error
 		// First of all, so that a descriptor is never another process's.
-		if o.pidfd, err = unix.PidfdOpen(p.pid, 0); err != nil {
+		if o.pidfd, err = unix.PidfdOpen(pid, 0); err != nil {
 			o.pidfd = -1
 			switch err {
 			case unix.EINVAL, unix.ENOENT: // A thread that leads no process.
@@ -268,7 +286,7 @@ func (t *taker) list(processes []process, batches chan<- batch) {
 		}
 		batches <- batch{owner: o, err: err, last: true}
 	}
-	if len(t.pids) == 0 && t.command == "" {
+	if !t.selects() {
 		t.unowned, t.err = t.countUnowned()
 	}
 }
@@ -650,7 +668,7 @@ func (l *look) tell(s *tcpSocket) {
 	}
 }
 
-// load adds the tables of a namespace, by a process dir of /proc that is in it.
+// load adds the tables of a namespace, by a thread dir of /proc that is in it.
 func (t *taker) load(ns uint64, dir string) error {
 	if s, ok := t.spaces[ns]; ok {
 		return s.err
@@ -663,7 +681,9 @@ func (t *taker) load(ns uint64, dir string) error {
 		t.drop(ns)
 		err = errors.Join(t.loadText(ns, dir+"/net/tcp"), t.loadText(ns, dir+"/net/tcp6"))
 	}
-	t.spaces[ns] = &space{err}
+	if err == nil || !isGone(err) { // Another thread may be there yet.
+		t.spaces[ns] = &space{err}
+	}
 	return err
 }
 

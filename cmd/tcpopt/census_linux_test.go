@@ -28,6 +28,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
 )
 
 var (
@@ -507,6 +508,46 @@ func exact(t *testing.T, r *running, all []held) {
 	if sockets, _ := list(t, "-pid", r.pid); len(sockets) != len(all)-1 {
 		t.Errorf("%d sockets without -listen, want %d", len(sockets), len(all)-1)
 	}
+}
+
+// TestLsElsewhere is of sockets in namespaces that the main thread of their
+// process is not in.
+func TestLsElsewhere(t *testing.T) {
+	needsTaking(t)
+	needsLab(t)
+	t.Parallel()
+	for _, unprivileged := range []bool{false, true} {
+		demo := stage(t, demoCommand(t, unprivileged, "-within", "30s"), plainly, "")
+		demo.until(t, "cut")
+		for _, more := range [][]string{{"-pid", strconv.Itoa(demo.Process.Pid)}, nil} {
+			n := 0
+			sockets, _ := list(t, more...)
+			for _, s := range sockets {
+				if s["pid"] == float64(demo.Process.Pid) {
+					n++
+				}
+			}
+			if n != 4 {
+				t.Errorf("ls %q: %d ends of the demo's two connections, want 4", more, n)
+			}
+		}
+	}
+
+	// A socket that was given, by a process that has its namespace.
+	h := labtest.NewHost(t)
+	hold(t, h.Start, "-n", "0")
+	var l net.Listener
+	labtest.Need(t, h.Do(func() (err error) { l, err = net.Listen("tcp", "127.0.0.1:0"); return err }))
+	defer l.Close()
+	f, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	cmd := self("hold", "-n", "0")
+	cmd.ExtraFiles = []*os.File{f}
+	r, _ := read(t, cmd, plainly)
+	has(t, r.pid, 3, map[string]any{"local": l.Addr().String(), "state": "listen"})
 }
 
 func TestLsFilters(t *testing.T) {

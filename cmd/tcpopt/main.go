@@ -19,12 +19,14 @@
 // may be read, with their keepalive and the time after which each would notice a
 // dead peer: with nothing in flight, where "never" means that keepalive is off,
 // and with unacknowledged data, where "system" means that the sysctl tcp_retries2
-// decides, see tcp(7). A summary says what could not be read and why. Set changes
-// the keepalive of live sockets and prints how to restore it. It sets a user
-// timeout only where that cannot end a healthy connection: not while data or a
-// shut window wait for the peer, nor before a long silent peer has answered. It
-// waits up to 3 s for that. Both need Linux 5.6 and the right to trace a process,
-// see pidfd_getfd(2) and ptrace(2).
+// decides, see tcp(7). A summary says what could not be read and why. A socket is
+// not seen if no process that may be read is in its network namespace.
+//
+// Set changes the keepalive of live sockets and prints how to restore it, even if
+// it is interrupted. It sets a user timeout only where that cannot end a healthy
+// connection: not while data or a shut window wait for the peer, nor before a long
+// silent peer has answered. It waits up to 3 s for that. Both need Linux 5.6 and
+// the right to trace a process, see pidfd_getfd(2) and ptrace(2).
 //
 // Ls -json prints an object with version, which is 1, sockets, unreadable, the
 // processes that could not be read counted by reason, and unowned, the sockets of
