@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +27,7 @@ type tcpSocket struct {
 	hasUserTimeout bool // multipath TCP has none
 	counted        bool // the kernel told the following, as it does of a connection of plain TCP
 	probes         int
-	silence        time.Duration
+	silence        time.Duration // tcpopt.Unbounded: nothing was heard of the peer yet
 	acked          uint64
 	stuck          bool // a retransmission timer ran out since the peer last acknowledged
 	shut           bool // the peer takes no more
@@ -38,6 +40,9 @@ type tcpSocket struct {
 // include/net/tcp_states.h, and by the name that ss(8) has for them.
 var states = [...]string{"", "established", "syn-sent", "syn-recv", "fin-wait-1", "fin-wait-2",
 	"time-wait", "closed", "close-wait", "last-ack", "listen", "closing"}
+
+// ownable are those of sockets that a process has.
+var ownable = slices.DeleteFunc(slices.Clone(states[1:]), func(s string) bool { return s == "time-wait" })
 
 // suspect reports whether s shows signs of a peer that is gone or does not read.
 func (s *tcpSocket) suspect() bool { return s.probes > 0 || s.stuck || s.shut }
@@ -53,6 +58,9 @@ type query struct {
 
 	local, remote *pattern // nil: any
 }
+
+// errBoth is that processes are selected in two ways.
+var errBoth = errors.New("-pid and -name exclude each other")
 
 // A census is the sockets that are wanted, and what could not be seen.
 type census struct {

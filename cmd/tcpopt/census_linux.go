@@ -67,7 +67,7 @@ func takeCensus(q *query) (*census, error) {
 			t.enter("/proc/" + strconv.Itoa(pid))
 		}
 	}
-	if t.command != "" && len(t.pids)+len(readable)+len(t.denied) == 0 {
+	if t.command != "" && len(readable)+len(t.denied) == 0 {
 		return nil, fmt.Errorf("no process is named %s", printable(t.command))
 	}
 	if len(t.entries) > 20000 {
@@ -658,6 +658,9 @@ func (l *look) tell(s *tcpSocket) {
 	s.counted = true
 	s.probes = int(l.info.Probes)
 	s.silence = time.Duration(min(l.info.Last_data_recv, l.info.Last_ack_recv)) * time.Millisecond
+	if l.info.State == unix.BPF_TCP_SYN_SENT { // It counts from the start of the system.
+		s.silence = tcpopt.Unbounded
+	}
 	s.acked = l.info.Bytes_acked
 	s.stuck = s.pending > 0 && l.info.Retransmits > 0
 	established := s.state == "established" || s.state == "close-wait"
@@ -828,7 +831,7 @@ type diagRequest struct {
 const numStates = len(states)
 
 // owned are the states of a socket that a process may have: all but TIME_WAIT.
-const owned = 1<<numStates - 2&^(1<<6)
+const owned = (1<<numStates - 2) &^ (1 << 6)
 
 // inetDiagReqProtocol is INET_DIAG_REQ_PROTOCOL of include/uapi/linux/inet_diag.h
 // of the kernel; it is for protocols that do not fit into a byte.

@@ -338,7 +338,7 @@ func TestFaultSetSlowTransfer(t *testing.T) {
 	l.await(t, "busy", func(s map[string]any) bool { return s["pending"].(float64) > 250000 })
 	before := l.only(t)
 	status, stdout, stderr := l.set("-within", "10s")
-	if status != 1 || stderr != "" || !strings.Contains(stdout, "bytes are slowly on their way") {
+	if status != 1 || stderr != "" || !strings.Contains(stdout, "data is slowly on its way") {
 		t.Errorf("status %d, stdout %q, stderr %q, want 1 and the reason", status, stdout, stderr)
 	}
 	unchanged(t, before, l.only(t))
@@ -352,7 +352,7 @@ func TestFaultSetSlowTransfer(t *testing.T) {
 		return strings.Contains(text, " stuck\n")
 	})
 	status, stdout, stderr = l.set("-within", "10s")
-	if status != 1 || stderr != "" || !strings.Contains(stdout, "bytes are stuck") {
+	if status != 1 || stderr != "" || !strings.Contains(stdout, "data is stuck") {
 		t.Errorf("cut: status %d, stdout %q, stderr %q, want 1 and the reason", status, stdout, stderr)
 	}
 	unchanged(t, before, l.only(t))
@@ -415,6 +415,32 @@ func TestSetInterrupted(t *testing.T) {
 	if s := string(out); cmd.ProcessState.ExitCode() != 1 || strings.Count(s, restore) != 2 || strings.Count(s, "  failed: interrupted\n") != 1 ||
 		!strings.Contains(s, "\n2 changed, 0 as wanted already, 1 not or not wholly done\n") {
 		t.Errorf("%v, printed\n%s", cmd.ProcessState, s)
+	}
+}
+
+// TestNotConnected is of a connection whose peer does not answer at all.
+func TestNotConnected(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	near, far := labtest.NewHost(t), labtest.NewHost(t)
+	labtest.Need(t, labtest.NewCable(t, near, far).Cut())
+	cmd := self("dial", "-to", netip.AddrPortFrom(far.IPv4, 9).String())
+	r := start(t, cmd, near.Start)
+	defer cmd.Process.Kill()
+	var sockets []map[string]any
+	for deadline := time.Now().Add(5 * time.Second); len(sockets) == 0 && time.Now().Before(deadline); {
+		sockets, _ = list(t, "-pid", r.pid)
+	}
+	if len(sockets) != 1 || sockets[0]["state"] != "syn-sent" || sockets[0]["silence_seconds"] != nil || sockets[0]["probes"] != 0.0 {
+		t.Errorf("sockets are %v, want one in syn-sent with 0 probes and a silence of null", sockets)
+	}
+	_, text, _ := command("ls", "-pid", r.pid)
+	if !regexp.MustCompile(`(?m) syn-sent .* 0 +- +1$`).MatchString(text) {
+		t.Errorf("listed\n%s", text)
+	}
+	status, stdout, stderr := command("set", "-pid", r.pid, "-all", "-within", "30s", "-dry-run")
+	if status != 0 || stderr != "" || !strings.Contains(stdout, "only if the peer, silent from the start, answers") {
+		t.Errorf("status %d, stdout %q, stderr %q", status, stdout, stderr)
 	}
 }
 

@@ -84,7 +84,7 @@ func TestCompletion(t *testing.T) {
 		{"tcpopt set -o", "-off\n-on"},
 		{"tcpopt ls -by ", "command\nremote"},
 		{"tcpopt ls -by r", "remote"},
-		{"tcpopt ls -state ", strings.Join(states[1:], "\n")},
+		{"tcpopt ls -state ", strings.Join(ownable, "\n")},
 		{"tcpopt ls -state syn", "syn-sent\nsyn-recv"},
 		{"tcpopt ls -slower ", ""},
 		{"tcpopt ls -off -", strings.Join(completions(t, dir, "tcpopt", "ls", "-"), "\n")},

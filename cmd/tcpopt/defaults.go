@@ -10,6 +10,7 @@ import (
 	"math"
 	"net"
 	"runtime"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -63,7 +64,7 @@ func runDefaults(v *verb, args []string, stdout, stderr io.Writer) int {
 		err = errors.Join(err, r.print(stdout))
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, err)
+		fmt.Fprintln(stderr, "tcpopt defaults:", strings.TrimPrefix(err.Error(), "tcpopt: "))
 		return failed
 	}
 	return done
@@ -127,7 +128,7 @@ func tryOptions() (options []option, err error) {
 		err = errors.Join(err, err6)
 	}
 	if !errors.Is(err, stop) {
-		return nil, fmt.Errorf("tcpopt defaults: options: %w", err)
+		return nil, fmt.Errorf("options: %w", err)
 	}
 	return options, nil
 }

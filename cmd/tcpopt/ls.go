@@ -23,7 +23,7 @@ func runLs(v *verb, args []string, stdout, stderr io.Writer) int {
 	var flags flag.FlagSet
 	q := query{fd: -1}
 	q.flags(&flags)
-	flags.Var(stateFlag{&q.state}, "state", "only sockets in this state, as ss(8) names it: `"+strings.Join(states[1:], "|")+"`")
+	flags.Var(stateFlag{&q.state}, "state", "only sockets in this state, as ss(8) names it: `"+strings.Join(ownable, "|")+"`")
 	flags.BoolVar(&q.listen, "listen", false, "listening sockets too, whose connections inherit what they have")
 	flags.BoolVar(&q.force, "force", false, "read processes in another net_cls or net_prio cgroup too, which moves their sockets to this one's")
 	var slower *time.Duration
@@ -36,6 +36,10 @@ func runLs(v *verb, args []string, stdout, stderr io.Writer) int {
 	asJSON := flags.Bool("json", false, "print a JSON object")
 	if status, ok := v.parse(&flags, args, stdout, stderr); !ok {
 		return status
+	}
+	if len(q.pids) > 0 && q.command != "" {
+		fmt.Fprintln(stderr, "tcpopt ls:", errBoth)
+		return misuse
 	}
 	q.listen = q.listen || q.state == "listen"
 	c, err := takeCensus(&q)
@@ -78,7 +82,7 @@ func (q *query) flags(flags *flag.FlagSet) {
 type listing struct {
 	Version    int            `json:"version"`
 	Sockets    []row          `json:"sockets"`
-	Totals     []total        `json:"totals,omitempty"` // with -by
+	Totals     []total        `json:"totals,omitzero"` // with -by
 	Unreadable map[reason]int `json:"unreadable"`
 	Unowned    *int           `json:"unowned"` // null: not counted
 }
@@ -141,8 +145,7 @@ func (c *census) printJSON(w io.Writer, by string) error {
 			r.UserTimeout = &ut
 		}
 		if s.counted {
-			silence := s.silence.Seconds()
-			r.Probes, r.Silence = &s.probes, &silence
+			r.Probes, r.Silence = &s.probes, bounded(s.silence)
 		}
 		l.Sockets[i] = r
 	}
@@ -244,9 +247,13 @@ func (s *tcpSocket) print(t *table) {
 	t.add(s.userTimeout(), noticedIdle(idle), noticedBusy(busy))
 	if s.counted {
 		number(s.probes)
-		t.add(s.silence.Round(100 * time.Millisecond).String())
 	} else {
-		t.add("-", "-")
+		t.add("-")
+	}
+	if s.counted && s.silence != tcpopt.Unbounded {
+		t.add(tenths(s.silence).String())
+	} else {
+		t.add("-")
 	}
 	t.text = strconv.AppendUint(t.text, s.pending, 10)
 	switch {

@@ -92,6 +92,20 @@ and takes these options
 	}
 }
 
+func TestDefaultsFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	for _, args := range [][]string{{"defaults"}, {"defaults", "-json"}} {
+		var stderr bytes.Buffer
+		if status := run(args, full, &stderr); status != 1 || stderr.String() != "tcpopt defaults: write /dev/full: no space left on device\n" {
+			t.Errorf("%q: status %d, stderr %q", args, status, &stderr)
+		}
+	}
+}
+
 // TestDefaultsZero has a sysctl of zero, which is not the same as unknown.
 func TestDefaultsZero(t *testing.T) {
 	got, _ := inHost(t, `echo 0 >/proc/sys/net/ipv4/tcp_keepalive_intvl; exec "$0" defaults -json`)

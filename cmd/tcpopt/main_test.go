@@ -43,6 +43,8 @@ func TestUsage(t *testing.T) {
 		{"help of a command", []string{"defaults", "-h"}, 0, "example: tcpopt defaults"},
 		{"help with a command", []string{"help", "defaults"}, 0, "example: tcpopt defaults"},
 		{"help with help", []string{"help", "help"}, 0, "usage: tcpopt command"},
+		{"help with more", []string{"help", "ls", "more"}, 2, `unexpected argument "more"`},
+		{"flag of help with a command", []string{"-h", "ls"}, 2, `unexpected argument "ls"`},
 		{"help with nonsense", []string{"help", "nonsense"}, 2, `unknown command "nonsense"`},
 	} {
 		var stdout, stderr bytes.Buffer

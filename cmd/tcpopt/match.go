@@ -67,7 +67,7 @@ func (p *pattern) match(a netip.AddrPort) bool {
 		(!p.prefix.IsValid() || p.prefix.Contains(a.Addr().Unmap()))
 }
 
-// patternFlag and the types below are the flags of more than one verb.
+// patternFlag and the types below are kinds of flags.
 type patternFlag struct{ p **pattern }
 
 func (f patternFlag) String() string { return "" }
@@ -129,8 +129,8 @@ func (f stateFlag) Set(s string) error {
 	case "listening":
 		name = "listen"
 	}
-	if name == "" || !slices.Contains(states[:], name) {
-		return fmt.Errorf("want one of %s", strings.Join(states[1:], ", "))
+	if !slices.Contains(ownable, name) {
+		return fmt.Errorf("want one of %s", strings.Join(ownable, ", "))
 	}
 	*f.state = name
 	return nil
@@ -166,7 +166,9 @@ func (f timeFlag) Set(s string) error {
 	switch {
 	case err != nil:
 		return errors.New("want a duration such as 30s or 1m30s")
-	case d < 0 || d == 0 && !f.zero:
+	case d < 0 && f.zero:
+		return errors.New("want 0 or more")
+	case d <= 0 && !f.zero:
 		return errors.New("want more than 0")
 	}
 	*f.d = &d

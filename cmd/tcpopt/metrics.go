@@ -117,10 +117,8 @@ func (c *census) printMetrics(w io.Writer, took time.Duration) {
 	for _, row := range reasons {
 		fmt.Fprintf(w, "tcpopt_processes_unreadable{reason=\"%s\"} %d\n", row.reason, counts[row.reason])
 	}
-	if c.unowned >= 0 {
-		family("tcpopt_sockets_unowned", "TCP sockets of this network namespace, listening ones too, with no owner among the processes read.")
-		fmt.Fprintf(w, "tcpopt_sockets_unowned %d\n", c.unowned)
-	}
+	family("tcpopt_sockets_unowned", "TCP sockets of this network namespace, listening ones too, with no owner among the processes read.")
+	fmt.Fprintf(w, "tcpopt_sockets_unowned %d\n", c.unowned)
 	family("tcpopt_scan_duration_seconds", "How long it took to read all this.")
 	fmt.Fprintf(w, "tcpopt_scan_duration_seconds %v\n", took.Seconds())
 }

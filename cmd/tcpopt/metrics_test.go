@@ -10,7 +10,7 @@ import (
 // TestMetricsRank has 19 commands with many connections, two with fewer and as
 // many of which one is the twentieth, one with least and one named other.
 func TestMetricsRank(t *testing.T) {
-	c := &census{unowned: -1}
+	c := &census{}
 	add := func(command string, n int) {
 		for range n {
 			c.sockets = append(c.sockets, tcpSocket{command: command})

@@ -63,6 +63,8 @@ func runSet(v *verb, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case *on && *off:
 		err = errors.New("-on and -off exclude each other")
+	case len(q.pids) > 0 && q.command != "":
+		err = errBoth
 	case len(q.pids) == 0 && q.command == "":
 		err = errors.New("which process? -pid or -name is needed")
 	case q.fd >= 0 && len(q.pids) != 1:
@@ -296,6 +298,8 @@ func (j *job) obstacle(s *tcpSocket, d time.Duration) obstacle {
 		return none
 	case s.shut:
 		return shut
+	case s.silence == tcpopt.Unbounded: // What is pending is no data.
+		return silent
 	case s.pending > 0 && (s.acked-j.first.acked < j.first.pending || j.first.pending == 0):
 		return unsent
 	case s.silence >= d:
@@ -478,19 +482,23 @@ func (j *job) explain(dry bool) string {
 	case shut:
 		return fmt.Sprintf("%s: the peer keeps its window shut, and a user timeout of %v would end the connection (-force sets it, -no-user-timeout leaves it out)", past, d)
 	case unsent:
-		how := "slowly on their way"
+		how := "slowly on its way"
 		if s.stuck || s.acked == j.first.acked {
 			how = "stuck"
 		}
 		if dry {
-			how = "on their way"
+			how = "on its way"
 		}
-		return fmt.Sprintf("%s: %d bytes are %s, and a user timeout of %v could end the connection (-force sets it, -no-user-timeout leaves it out)", past, s.pending, how, d)
+		return fmt.Sprintf("%s: data is %s (%s), and a user timeout of %v could end the connection (-force sets it, -no-user-timeout leaves it out)", past, how, plural(int(s.pending), "byte"), d)
 	case silent:
-		if dry {
-			return fmt.Sprintf("the user timeout would be set only if the peer, silent for %v, answers a probe", s.silence)
+		since := fmt.Sprintf("for %v", s.silence)
+		if s.silence == tcpopt.Unbounded {
+			since = "from the start"
 		}
-		return fmt.Sprintf("the user timeout is left alone: the peer was silent for %v and still is, and a user timeout of %v could end the connection (-force sets it)", s.silence, d)
+		if dry {
+			return fmt.Sprintf("the user timeout would be set only if the peer, silent %s, answers a probe", since)
+		}
+		return fmt.Sprintf("the user timeout is left alone: the peer was silent %s and still is, and a user timeout of %v could end the connection (-force sets it)", since, d)
 	}
 	return j.verify()
 }

@@ -19,6 +19,7 @@ func TestObstacle(t *testing.T) {
 	}{
 		{name: "idle", d: d, want: none},
 		{name: "silent", now: tcpSocket{silence: d}, d: d, want: silent},
+		{name: "not connected", now: tcpSocket{silence: tcpopt.Unbounded, pending: 1}, d: d, want: silent},
 		{name: "almost silent", now: tcpSocket{silence: d - 1}, d: d, want: none},
 		{name: "shut", now: tcpSocket{shut: true}, d: d, want: shut},
 		{name: "nothing acknowledged", first: tcpSocket{pending: 100, acked: 7}, now: tcpSocket{pending: 100, acked: 7}, d: d, want: unsent},
