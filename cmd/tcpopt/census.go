@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -58,9 +57,6 @@ type query struct {
 
 	local, remote *pattern // nil: any
 }
-
-// errBoth is that processes are selected in two ways.
-var errBoth = errors.New("-pid and -name exclude each other")
 
 // A census is the sockets that are wanted, and what could not be seen.
 type census struct {

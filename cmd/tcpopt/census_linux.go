@@ -171,6 +171,9 @@ func (t *taker) find(pid int) bool {
 	dir := "/proc/" + strconv.Itoa(pid)
 	if t.command != "" {
 		command, err := os.ReadFile(dir + "/comm")
+		if err != nil && len(t.pids) > 0 {
+			t.deny(pid, err)
+		}
 		if err != nil || !t.named(strings.TrimSuffix(string(command), "\n")) {
 			return false
 		}

@@ -603,6 +603,13 @@ func TestLsFilters(t *testing.T) {
 	if status, stdout, stderr := command("ls", "-check", "-name", "nobodyhasthis"); status != 1 || stdout != "" || stderr != "tcpopt ls: no process is named nobodyhasthis\n" {
 		t.Errorf("status %d, stdout %q, stderr %q, want 1", status, stdout, stderr)
 	}
+	// A name selects among the processes given, and one that is gone stays an error.
+	if status, stdout, stderr := command("ls", "-pid", strconv.Itoa(os.Getpid()), "-name", "nobodyhasthis"); status != 1 || stdout != "" || stderr != "tcpopt ls: no process is named nobodyhasthis\n" {
+		t.Errorf("one of another name: status %d, stdout %q, stderr %q", status, stdout, stderr)
+	}
+	if status, _, stderr := command("ls", "-pid", "4194305", "-name", "nobodyhasthis"); status != 1 || stderr != "tcpopt ls: process 4194305: no such process\n" {
+		t.Errorf("one that is gone: status %d, stderr %q", status, stderr)
+	}
 
 	_, text, _ := command("ls", "-pid", r.pid)
 	lines := strings.Split(text, "\n")

@@ -37,10 +37,6 @@ func runLs(v *verb, args []string, stdout, stderr io.Writer) int {
 	if status, ok := v.parse(&flags, args, stdout, stderr); !ok {
 		return status
 	}
-	if len(q.pids) > 0 && q.command != "" {
-		fmt.Fprintln(stderr, "tcpopt ls:", errBoth)
-		return misuse
-	}
 	q.listen = q.listen || q.state == "listen"
 	c, err := takeCensus(&q)
 	if err != nil {
@@ -73,7 +69,7 @@ func runLs(v *verb, args []string, stdout, stderr io.Writer) int {
 // flags are those by which ls and set are told which sockets.
 func (q *query) flags(flags *flag.FlagSet) {
 	flags.Var(pidsFlag{&q.pids}, "pid", "the sockets of process `N`; may be repeated")
-	flags.Var(nameFlag{&q.command}, "name", "the sockets of processes whose `command` this is, as ps -o comm shows it")
+	flags.Var(nameFlag{&q.command}, "name", "only the sockets of processes whose `command` this is, as ps -o comm shows it")
 	flags.Var(patternFlag{&q.local}, "local", "only sockets with this local `address`: ADDR, CIDR, :port or ADDR:port")
 	flags.Var(patternFlag{&q.remote}, "remote", "only sockets with this remote `address`: ADDR, CIDR, :port or ADDR:port")
 }

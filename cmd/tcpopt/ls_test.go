@@ -34,7 +34,6 @@ func TestMisuse(t *testing.T) {
 		{"no port", "ls -remote :port", `":port"`},
 		{"no state", "ls -state happy", "want one of established"},
 		{"state that no process's socket has", "ls -state time-wait", "want one of established"},
-		{"processes in two ways", "ls -pid 1 -name x", "-pid and -name exclude each other"},
 		{"no duration", "ls -slower 60", "want a duration"},
 		{"negative duration", "ls -slower -1m", "want more than 0"},
 		{"totals by what", "ls -by colour", "want command or remote"},

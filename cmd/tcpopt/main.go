@@ -79,7 +79,7 @@ type verb struct {
 
 var verbs = []*verb{
 	{"defaults", "[-json]", "print this system's keepalive defaults and where they are set", "tcpopt defaults -json", runDefaults},
-	{"ls", "[-pid N... | -name COMMAND] [-local A] [-remote A] [-state S] [-listen] [-off] [-slower D] [-suspect] [-by command|remote] [-check] [-json] [-force]", "list TCP sockets of other processes and when each would notice a dead peer", "tcpopt ls -name postgres -slower 1m", runLs},
+	{"ls", "[-pid N]... [-name COMMAND] [-local A] [-remote A] [-state S] [-listen] [-off] [-slower D] [-suspect] [-by command|remote] [-check] [-json] [-force]", "list TCP sockets of other processes and when each would notice a dead peer", "tcpopt ls -name postgres -slower 1m", runLs},
 	{"set", "(-pid N | -name COMMAND) (-fd F | -local A | -remote A | -all) (-within D [-no-user-timeout] | -on | -off | -idle D -interval D -count N -user-timeout D) [-dry-run] [-yes] [-force]", "change the keepalive of live sockets of other processes", "tcpopt set -name postgres -remote 10.0.0.0/8 -within 30s -dry-run", runSet},
 	{"plan", "D [-json]", "print what notices a dead peer within D, when, and the same for Go, sysctl, libpq, nginx, HAProxy and systemd", "tcpopt plan 30s", runPlan},
 	{"demo", "[-within D]", "show two connections whose cable is cut: the system's defaults, and one that notices", "tcpopt demo -within 10s", runDemo},

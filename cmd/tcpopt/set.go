@@ -64,7 +64,7 @@ func runSet(v *verb, args []string, stdout, stderr io.Writer) int {
 	case *on && *off:
 		err = errors.New("-on and -off exclude each other")
 	case len(q.pids) > 0 && q.command != "":
-		err = errBoth
+		err = errors.New("-pid and -name exclude each other")
 	case len(q.pids) == 0 && q.command == "":
 		err = errors.New("which process? -pid or -name is needed")
 	case q.fd >= 0 && len(q.pids) != 1:
