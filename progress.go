@@ -20,9 +20,9 @@ type Progress struct {
 
 // Progress returns the kernel's counters: TCP_INFO, SIOCINQ and SIOCOUTQ on Linux
 // 4.3 and later, TCP_CONNECTION_INFO on macOS and iOS, TCP_INFO on FreeBSD,
-// SIO_TCP_INFO on Windows 10 version 1703 and later, and FIONREAD on these. On other systems and on a connection that
-// speaks multipath TCP, whose counters would be those of one path, the error
-// matches [errors.ErrUnsupported].
+// SIO_TCP_INFO on Windows 10 version 1703 and later, and FIONREAD on these three.
+// On other systems and on a connection that speaks multipath TCP, whose counters
+// would be those of one path, the error matches [errors.ErrUnsupported].
 //
 // Linux counts the SYN and the FIN as a byte each. FreeBSD has sequence numbers
 // instead, which start anywhere and return to zero every 4 GiB. On macOS and
