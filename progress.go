@@ -30,10 +30,10 @@ type Progress struct {
 // Pending is only what was sent. macOS counts from a structure that Apple does not
 // promise, and allocates. Of these three nothing was seen on a running system.
 //
-// When a reader and a writer are
-// blocked on a connection that the kernel gives up, one gets the error and the
-// other io.EOF, as if the peer had closed: Aborted tells which it was. It is
-// also true once both ends have closed their side and acknowledged that.
+// When a reader and a writer are blocked on a connection that the kernel gives up,
+// one gets the error and the other io.EOF, as if the peer had closed: Aborted tells
+// which it was. It is also true once both ends have closed their side and
+// acknowledged that. Before a connection is established none of this means anything.
 func (s Socket) Progress() (Progress, error) {
 	v := visit{op: "get"}
 	v.add(&tcpInfo, 0, nil)
