@@ -47,6 +47,16 @@ type held struct {
 	Idle, Interval, Count, Timeout float64
 }
 
+// traceable adds the flag that lets every program of this user take the sockets,
+// also where Yama lets those alone that started this one.
+func traceable(flags *flag.FlagSet) {
+	flags.BoolFunc("traceable", "", func(string) error {
+		const anyone = ^uintptr(0) // PR_SET_PTRACER_ANY of linux/prctl.h
+		unix.Prctl(unix.PR_SET_PTRACER, anyone, 0, 0, 0)
+		return nil
+	})
+}
+
 // holdSockets holds connections to itself, prints what they have and waits for
 // the end of its input.
 func holdSockets() int {
@@ -58,6 +68,7 @@ func holdSockets() int {
 	private := flags.Bool("private", false, "not dumpable")
 	others := flags.Bool("others", false, "hold other kinds of sockets too")
 	share := flags.Bool("share", false, "share them with another process")
+	traceable(&flags)
 	flags.Parse(os.Args[1:])
 	if *private {
 		unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -154,10 +165,9 @@ func holdSockets() int {
 	return 0
 }
 
-// churn opens connections and closes the oldest of 256 until the end of its
-// input. For each line of that, it prints what there was since the one before:
-// closes, errors, and of the closes' times the median, the 99.9th percentile and
-// the longest in µs.
+// churn opens connections and closes one of 256 until the end of its input. For
+// each line of that, it prints what there was since the one before: closes, errors,
+// and of the closes' times the median, the 99.9th percentile and the longest in µs.
 func churn() int {
 	var flags flag.FlagSet
 	pause := flags.Duration("pause", 0, "how long to wait after each connection")
@@ -251,6 +261,7 @@ func dial() int {
 	var flags flag.FlagSet
 	to := flags.String("to", "", "address")
 	write := flags.Bool("write", false, "write for ever")
+	traceable(&flags)
 	flags.Parse(os.Args[1:])
 	d := net.Dialer{KeepAlive: -1}
 	d.SetMultipathTCP(false)

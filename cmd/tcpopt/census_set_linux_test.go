@@ -378,13 +378,13 @@ func TestSetFastTransfer(t *testing.T) {
 func TestSetInterrupted(t *testing.T) {
 	needsTaking(t)
 	t.Parallel()
-	changed, _ := hold(t, plainly)
+	changed, _ := hold(t, plainly, "-traceable")
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	waiting := start(t, self("dial", "-to", l.Addr().String(), "-write"), plainly)
+	waiting := start(t, self("dial", "-to", l.Addr().String(), "-write", "-traceable"), plainly)
 	waiting.line(t)
 	deadline := time.Now().Add(10 * time.Second)
 	for shut := false; !shut && time.Now().Before(deadline); {
