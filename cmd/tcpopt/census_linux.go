@@ -61,22 +61,32 @@ func takeCensus(q *query) (*census, error) {
 			readable = append(readable, pid)
 		}
 	}
-	// A process may have been given a socket of where others are.
-	if t.selects() {
-		for _, pid := range all {
-			t.enter("/proc/" + strconv.Itoa(pid))
-		}
-	}
 	if t.command != "" && len(readable)+len(t.denied) == 0 {
 		return nil, fmt.Errorf("no process is named %s", printable(t.command))
 	}
-	if len(t.entries) > 20000 {
-		debug.SetGCPercent(percent)
-	}
-	batches := make(chan batch, 4)
-	go t.list(readable, batches)
 	t.sockets = make([]tcpSocket, 0, min(len(t.entries), 1<<14))
-	t.take(batches)
+	visit := func(pids []int) {
+		if len(t.entries) > 20000 {
+			debug.SetGCPercent(percent)
+		}
+		batches := make(chan batch, 4)
+		go t.list(pids, batches)
+		t.take(batches)
+	}
+	visit(readable)
+
+	// A process may have been given a socket of where others are. Most were not, and
+	// with many namespaces it takes long.
+	missing := slices.DeleteFunc(t.missing, func(pid int) bool {
+		return slices.ContainsFunc(t.denied, func(d denial) bool { return d.pid == pid })
+	})
+	if len(missing) > 0 {
+		for _, pid := range all {
+			t.enter("/proc/" + strconv.Itoa(pid))
+		}
+		visit(missing)
+		slices.SortStableFunc(t.sockets, func(a, b tcpSocket) int { return a.pid - b.pid })
+	}
 	return &t.census, t.err
 }
 
@@ -90,6 +100,7 @@ type taker struct {
 	entries []entry          // the kernel's tables
 	index   map[uint32]int32 // entries by inode; inodes are unique across namespaces
 	spaces  map[uint64]*space
+	missing []int // processes that are selected and have TCP sockets which no table has
 	look    look
 	err     error // of list
 }
@@ -311,6 +322,7 @@ func (t *taker) listOne(o *owner, buf []byte, names []string, batches chan<- bat
 		return names, err
 	}
 	var sockets []listed
+	missing := false
 	link := make([]byte, 64)
 	for _, name := range names {
 		n, err := unix.Readlinkat(fds, name, link)
@@ -324,8 +336,9 @@ func (t *taker) listOne(o *owner, buf []byte, names []string, batches chan<- bat
 			continue
 		}
 		i, ok := t.index[inode]
-		if !ok {
-			continue // Not TCP, or not when the tables were read.
+		if !ok { // Not TCP, or not when the tables were read, or of a namespace that was not.
+			missing = missing || t.selects() && mayBeTCP(pid, name)
+			continue
 		}
 		e := &t.entries[i]
 		e.owned = true
@@ -351,7 +364,21 @@ func (t *taker) listOne(o *owner, buf []byte, names []string, batches chan<- bat
 	if len(sockets) > 0 {
 		batches <- batch{owner: o, sockets: sockets}
 	}
+	if missing {
+		t.missing = append(t.missing, o.pid)
+	}
 	return names, nil
+}
+
+// mayBeTCP reports whether a process's socket is one of TCP, as far as the name
+// tells that the kernel gives it.
+func mayBeTCP(pid, fd string) bool {
+	name := make([]byte, 32)
+	n, err := unix.Getxattr("/proc/"+pid+"/fd/"+fd, "system.sockprotoname", name)
+	if err != nil {
+		return err != unix.ENOENT
+	}
+	return bytes.Contains(name[:n], []byte("TCP"))
 }
 
 // take takes the sockets that are listed, one at a time. A socket that several

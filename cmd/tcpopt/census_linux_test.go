@@ -555,10 +555,19 @@ func TestLsElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	cmd := self("hold", "-n", "0")
+	cmd := self("hold", "-n", "1")
 	cmd.ExtraFiles = []*os.File{f}
 	r, _ := read(t, cmd, plainly)
 	has(t, r.pid, 3, map[string]any{"local": l.Addr().String(), "state": "listen"})
+	after, _ := hold(t, plainly, "-n", "1")
+	var pids []float64
+	sockets, _ := list(t, "-pid", r.pid, "-pid", after.pid, "-listen")
+	for _, s := range sockets {
+		pids = append(pids, s["pid"].(float64))
+	}
+	if len(pids) != 4+3 || !slices.IsSorted(pids) {
+		t.Errorf("sockets of %v, want 4 of %s and 3 of %s, in order", pids, r.pid, after.pid)
+	}
 }
 
 func TestLsFilters(t *testing.T) {
