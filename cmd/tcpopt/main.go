@@ -28,6 +28,12 @@
 // silent peer has answered. It waits up to 3 s for that. Both need Linux 5.6 and
 // the right to trace a process, see pidfd_getfd(2) and ptrace(2).
 //
+// To ask a socket, ls and set hold a duplicate of its descriptor for some
+// microseconds, and what its owner closes meanwhile is closed only then. With
+// CAP_SYS_NICE, as root has it, no other program takes the processor from them in
+// that time. For the rest they compete with the programs they are about as any
+// program does; nice -n 10 tcpopt ls does so less.
+//
 // Ls -json prints an object with version, which is 1, sockets, unreadable, the
 // processes that could not be read counted by reason, and unowned, the sockets of
 // this network namespace that no process has that could be read, or null where
