@@ -650,6 +650,7 @@ func TestLateTimer(t *testing.T) {
 			tr.until(600 * s)
 			tr.wantAlive(t)
 			tr.Stop()
+			time.Sleep(5 * s) // The last look may not be over.
 		})
 	})
 }
