@@ -249,14 +249,16 @@ func TestDialControlBoundsConnect(t *testing.T) {
 	} {
 		wg.Go(func() {
 			c := tcpopt.Config{Enable: true, UserTimeout: tt.userTimeout}
-			d := net.Dialer{KeepAlive: -1, Control: c.DialControl, Timeout: 2500 * time.Millisecond}
-			begin := time.Now()
+			d := net.Dialer{KeepAlive: -1, Control: c.DialControl, Timeout: 2900 * time.Millisecond}
+			var took time.Duration
 			err := l.near.Do(func() error {
+				begin := time.Now()
 				_, err := d.Dial("tcp4", address)
+				took = time.Since(begin)
 				return err
 			})
-			took := time.Since(begin)
-			least, most := tt.nominal-100*time.Millisecond, late(tt.nominal)
+			// A busy machine was seen to take half a second more.
+			least, most := tt.nominal-100*time.Millisecond, late(tt.nominal+500*time.Millisecond)
 			switch died := errors.Is(err, syscall.ETIMEDOUT); {
 			case tt.nominal == 0:
 				if err == nil || died {
