@@ -40,8 +40,11 @@ type tcpSocket struct {
 var states = [...]string{"", "established", "syn-sent", "syn-recv", "fin-wait-1", "fin-wait-2",
 	"time-wait", "closed", "close-wait", "last-ack", "listen", "closing"}
 
-// ownable are those of sockets that a process has.
-var ownable = slices.DeleteFunc(slices.Clone(states[1:]), func(s string) bool { return s == "time-wait" })
+// timeWait is the one of a socket that no process has any more, and ownable are the
+// others.
+const timeWait = 6
+
+var ownable = slices.Concat(states[1:timeWait], states[timeWait+1:])
 
 // suspect reports whether s shows signs of a peer that is gone or does not read.
 func (s *tcpSocket) suspect() bool { return s.probes > 0 || s.stuck || s.shut }

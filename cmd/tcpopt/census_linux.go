@@ -860,8 +860,8 @@ type diagRequest struct {
 
 const numStates = len(states)
 
-// owned are the states of a socket that a process may have: all but TIME_WAIT.
-const owned = (1<<numStates - 2) &^ (1 << 6)
+// owned are the states of a socket that a process may have, as ownable.
+const owned = (1<<numStates - 2) &^ (1 << timeWait)
 
 // inetDiagReqProtocol is INET_DIAG_REQ_PROTOCOL of include/uapi/linux/inet_diag.h
 // of the kernel; it is for protocols that do not fit into a byte.

@@ -317,6 +317,13 @@ func self(program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// itself is the command as another program.
+func itself(args ...string) *exec.Cmd {
+	cmd := self("", args...)
+	cmd.Env = append(cmd.Env, "TCPOPT_COMMAND=1")
+	return cmd
+}
+
 // A running program reads lines and is ended by end or with the test.
 type running struct {
 	pid   string
@@ -763,8 +770,7 @@ func TestLsDenied(t *testing.T) {
 		args = append(args, "-pid", pid)
 	}
 	tool := func(args ...string) (int, string, string) {
-		cmd := self("", args...)
-		cmd.Env = append(cmd.Env, "TCPOPT_COMMAND=1")
+		cmd := itself(args...)
 		var out, errs bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &errs
 		if err := as(me)(cmd); err != nil {

@@ -214,6 +214,15 @@ func (l *link) await(t testing.TB, what string, is func(map[string]any) bool) {
 	}
 }
 
+// awaitShut waits until the window of the connection's peer is shut.
+func (l *link) awaitShut(t testing.TB) {
+	t.Helper()
+	l.await(t, "shut", func(map[string]any) bool {
+		_, text, _ := command(append([]string{"ls"}, l.selector...)...)
+		return strings.Contains(text, " shut\n")
+	})
+}
+
 func (l *link) set(args ...string) (status int, stdout, stderr string) {
 	return command(append(append([]string{"set"}, l.selector...), args...)...)
 }
@@ -296,10 +305,7 @@ func TestFaultSetShutWindow(t *testing.T) {
 	needsTaking(t)
 	t.Parallel()
 	l := connect(t, 0, "-write") // Nothing reads it.
-	l.await(t, "shut", func(map[string]any) bool {
-		_, text, _ := command(append([]string{"ls"}, l.selector...)...)
-		return strings.Contains(text, " shut\n")
-	})
+	l.awaitShut(t)
 	before := l.only(t)
 	status, stdout, stderr := l.set("-within", "10s", "-dry-run")
 	if status != 0 || stderr != "" || !strings.Contains(stdout, "would be skipped, if that is still so: the peer keeps its window shut") {
@@ -379,22 +385,12 @@ func TestSetInterrupted(t *testing.T) {
 	needsTaking(t)
 	t.Parallel()
 	changed, _ := hold(t, plainly, "-traceable")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	waiting := start(t, self("dial", "-to", l.Addr().String(), "-write", "-traceable"), plainly)
-	waiting.line(t)
+	waiting := connect(t, 0, "-write", "-traceable")
+	waiting.awaitShut(t)
 	deadline := time.Now().Add(30 * time.Second)
-	for shut := false; !shut && time.Now().Before(deadline); {
-		_, text, _ := command("ls", "-pid", waiting.pid)
-		shut = strings.Contains(text, " shut\n")
-	}
 	// It waits for 3 s, which may pass on a busy machine before the signal comes.
 	for try := 1; ; try++ {
-		cmd := self("", "set", "-pid", changed.pid, "-pid", waiting.pid, "-all", "-within", "30s")
-		cmd.Env = append(cmd.Env, "TCPOPT_COMMAND=1")
+		cmd := itself("set", "-pid", changed.pid, "-pid", waiting.program.pid, "-all", "-within", "30s")
 		r := start(t, cmd, plainly)
 		for on := 0; on < 2 && time.Now().Before(deadline); {
 			sockets, _ := list(t, "-pid", changed.pid, "-slower", "29s")

@@ -200,8 +200,7 @@ func TestMetricsPromtool(t *testing.T) {
 // is wanted.
 func metricsTo(t testing.TB, file string, ordinary bool) (status int, stderr string) {
 	t.Helper()
-	cmd := self("", "metrics", "-o", file)
-	cmd.Env = append(cmd.Env, "TCPOPT_COMMAND=1")
+	cmd := itself("metrics", "-o", file)
 	if ordinary && os.Geteuid() == 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	}
