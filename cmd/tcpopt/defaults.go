@@ -10,7 +10,6 @@ import (
 	"math"
 	"net"
 	"runtime"
-	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -49,25 +48,19 @@ type option struct {
 	Set   bool   `json:"set"`
 }
 
-func runDefaults(v *verb, args []string, stdout, stderr io.Writer) int {
+func runDefaults(v *verb, args []string, stdout io.Writer) error {
 	var flags flag.FlagSet
 	asJSON := flags.Bool("json", false, "print a JSON object")
-	if status, ok := v.parse(&flags, args, stdout, stderr); !ok {
-		return status
+	if err := v.parse(&flags, args, stdout); err != nil {
+		return err
 	}
 	r, err := learn()
 	if *asJSON {
 		e := json.NewEncoder(stdout)
 		e.SetIndent("", "  ")
-		err = errors.Join(err, e.Encode(r))
-	} else {
-		err = errors.Join(err, r.print(stdout))
+		return errors.Join(err, e.Encode(r))
 	}
-	if err != nil {
-		fmt.Fprintln(stderr, "tcpopt defaults:", strings.TrimPrefix(err.Error(), "tcpopt: "))
-		return failed
-	}
-	return done
+	return errors.Join(err, r.print(stdout))
 }
 
 // learn asks the system. What it could learn is in the report all the same if

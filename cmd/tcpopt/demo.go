@@ -25,35 +25,29 @@ const (
 	beat = 100 * time.Millisecond // between two looks at the connections
 )
 
-func runDemo(v *verb, args []string, stdout, stderr io.Writer) int {
+func runDemo(v *verb, args []string, stdout io.Writer) error {
 	var flags flag.FlagSet
 	within := new(6 * time.Second)
 	flags.Var(timeFlag{d: &within}, "within", "the `time` within which the second connection is to notice, 6s if not given; the demo takes that long")
-	if status, ok := v.parse(&flags, args, stdout, stderr); !ok {
-		return status
+	if err := v.parse(&flags, args, stdout); err != nil {
+		return err
 	}
 	if runtime.GOOS != "linux" {
-		fmt.Fprintf(stderr, "tcpopt demo: not on %s, it takes network namespaces of Linux\n", runtime.GOOS)
-		return failed
+		return fmt.Errorf("not on %s, it takes network namespaces of Linux", runtime.GOOS)
 	}
 	config, err := tcpopt.Within(*within)
 	if err != nil {
-		fmt.Fprintln(stderr, "tcpopt demo:", strings.TrimPrefix(err.Error(), "tcpopt: "))
-		return misuse
+		return misused(err)
 	}
 	netlab.Enter() // Where it fails, NewHost says why.
 	scene, err := newLab()
 	if err != nil {
 		scene, err = newLoopback(err)
 	}
-	if err == nil {
-		err = perform(scene, config, within.String(), stdout)
-	}
 	if err != nil {
-		fmt.Fprintln(stderr, "tcpopt demo:", err)
-		return failed
+		return err
 	}
-	return done
+	return perform(scene, config, within.String(), stdout)
 }
 
 func perform(s *scene, config tcpopt.Config, within string, stdout io.Writer) error {

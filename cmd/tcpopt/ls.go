@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -16,10 +17,7 @@ import (
 	"github.com/tcpopt/tcpopt"
 )
 
-// found is the exit status of ls -check if anything matches.
-const found = 3
-
-func runLs(v *verb, args []string, stdout, stderr io.Writer) int {
+func runLs(v *verb, args []string, stdout io.Writer) error {
 	var flags flag.FlagSet
 	q := query{fd: -1}
 	q.flags(&flags)
@@ -34,36 +32,31 @@ func runLs(v *verb, args []string, stdout, stderr io.Writer) int {
 	flags.Var(wordFlag{&by, []string{"command", "remote"}}, "by", "print totals by `command|remote`, the remote address without its port")
 	check := flags.Bool("check", false, "exit with status 3 if anything matches")
 	asJSON := flags.Bool("json", false, "print a JSON object")
-	if status, ok := v.parse(&flags, args, stdout, stderr); !ok {
-		return status
+	if err := v.parse(&flags, args, stdout); err != nil {
+		return err
 	}
 	q.listen = q.listen || q.state == "listen"
 	c, err := takeCensus(&q)
 	if err != nil {
-		fmt.Fprintln(stderr, "tcpopt ls:", err)
-		return failed
+		return err
 	}
 	c.sockets = slices.DeleteFunc(c.sockets, func(s tcpSocket) bool {
 		idle, _ := s.config.DetectionTime()
 		return *off && s.config.Enable || slower != nil && idle <= *slower || *suspect && !s.suspect()
 	})
-	status := done
-	if *check && len(c.sockets) > 0 {
-		status = found
-	}
 	w := bufio.NewWriterSize(stdout, 1<<16)
 	if *asJSON {
 		err = c.printJSON(w, by)
 	} else {
 		c.print(w, &q, by)
 	}
-	for _, err := range append(c.failures(&q), err, w.Flush()) {
-		if err != nil {
-			fmt.Fprintln(stderr, "tcpopt ls:", err)
-			status = failed
-		}
+	if err := errors.Join(append(c.failures(&q), err, w.Flush())...); err != nil {
+		return err
 	}
-	return status
+	if *check && len(c.sockets) > 0 {
+		return &exit{status: found}
+	}
+	return nil
 }
 
 // flags are those by which ls and set are told which sockets.

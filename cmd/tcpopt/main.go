@@ -70,18 +70,11 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 )
-
-// A verb is the first argument, and what it does.
-type verb struct {
-	name, args, help, example string
-	run                       func(v *verb, args []string, stdout, stderr io.Writer) int
-}
 
 var verbs = []*verb{
 	{"defaults", "[-json]", "print this system's keepalive defaults and where they are set", "tcpopt defaults -json", runDefaults},
@@ -92,13 +85,6 @@ var verbs = []*verb{
 	{"metrics", "[-o FILE]", "print counts of connections in the text format of Prometheus", "tcpopt metrics -o /var/lib/prometheus/node-exporter/tcpopt.prom", runMetrics},
 	{"completion", "", "print a script for bash that completes the arguments of tcpopt", "source <(tcpopt completion)", runCompletion},
 }
-
-// Exit statuses.
-const (
-	done   = 0
-	failed = 1
-	misuse = 2
-)
 
 func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
@@ -115,20 +101,39 @@ func run(args []string, stdout, stderr io.Writer) int {
 	switch args[0] {
 	case "help", "-h", "-help", "--help":
 		if len(args) > 2 || len(args) == 2 && args[1] != "-h" {
-			fmt.Fprintf(stderr, "tcpopt: unexpected argument %q; usage: tcpopt help [command]\n", args[len(args)-1])
-			return misuse
+			return conclude(stderr, "tcpopt", misused(fmt.Errorf("unexpected argument %q; usage: tcpopt help [command]", args[len(args)-1])))
 		}
 		usage(stdout)
 		return done
 	}
 	for _, v := range verbs {
 		if v.name == args[0] {
-			return v.run(v, args[1:], stdout, stderr)
+			return conclude(stderr, "tcpopt "+v.name, v.run(v, args[1:], stdout))
 		}
 	}
-	fmt.Fprintf(stderr, "tcpopt: unknown command %q\n", args[0])
+	status := conclude(stderr, "tcpopt", misused(fmt.Errorf("unknown command %q", args[0])))
 	usage(stderr)
-	return misuse
+	return status
+}
+
+// conclude prints err, with a line for each error that is joined in it, and
+// returns the exit status.
+func conclude(stderr io.Writer, who string, err error) int {
+	status := failed
+	var e *exit
+	switch {
+	case err == nil:
+		return done
+	case errors.As(err, &e):
+		status = e.status
+		if e.err == nil {
+			return status
+		}
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintf(stderr, "%s: %s\n", who, strings.TrimPrefix(line, "tcpopt: "))
+	}
+	return status
 }
 
 func usage(w io.Writer) {
@@ -137,32 +142,4 @@ func usage(w io.Writer) {
 		fmt.Fprintf(w, "  %-10s %s\n", v.name, v.help)
 	}
 	fmt.Fprintln(w, "tcpopt command -h tells the flags of a command.")
-}
-
-// parse parses the flags of v and its other arguments, which may stand before or
-// after flags and go to operands. If ok is false, the program ends with status.
-func (v *verb) parse(flags *flag.FlagSet, args []string, stdout, stderr io.Writer, operands ...*string) (status int, ok bool) {
-	flags.Init("tcpopt "+v.name, flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	err := flags.Parse(args)
-	for err == nil && flags.NArg() > 0 {
-		if len(operands) == 0 {
-			err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
-			break
-		}
-		*operands[0], operands = flags.Arg(0), operands[1:]
-		err = flags.Parse(flags.Args()[1:])
-	}
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprintf(stdout, "usage: tcpopt %s\n  %s\n", strings.TrimSpace(v.name+" "+v.args), v.help)
-		flags.SetOutput(stdout)
-		flags.PrintDefaults()
-		fmt.Fprintf(stdout, "example: %s\n", v.example)
-		return done, false
-	case err != nil:
-		fmt.Fprintf(stderr, "tcpopt %s: %v; usage: tcpopt %[1]s -h\n", v.name, err)
-		return misuse, false
-	}
-	return done, true
 }

@@ -27,7 +27,7 @@ const (
 // bounds are the times by which connections are counted, the last of them none.
 var bounds = [...]time.Duration{30 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, 2 * time.Hour, tcpopt.Unbounded}
 
-func runMetrics(v *verb, args []string, stdout, stderr io.Writer) int {
+func runMetrics(v *verb, args []string, stdout io.Writer) error {
 	var flags flag.FlagSet
 	var file string
 	flags.Func("o", "write to this `file`, in one step and readable by all; node_exporter takes those named *.prom", func(s string) error {
@@ -37,16 +37,15 @@ func runMetrics(v *verb, args []string, stdout, stderr io.Writer) int {
 		file = s
 		return nil
 	})
-	if status, ok := v.parse(&flags, args, stdout, stderr); !ok {
-		return status
+	if err := v.parse(&flags, args, stdout); err != nil {
+		return err
 	}
 	q := query{fd: -1}
 	start := time.Now()
 	c, err := takeCensus(&q)
 	took := time.Since(start)
 	if err != nil {
-		fmt.Fprintln(stderr, "tcpopt metrics:", err)
-		return failed
+		return err
 	}
 	var text bytes.Buffer
 	c.printMetrics(&text, took)
@@ -55,14 +54,7 @@ func runMetrics(v *verb, args []string, stdout, stderr io.Writer) int {
 	} else {
 		err = replaceFile(file, text.Bytes())
 	}
-	status := done
-	for _, err := range append(c.failures(&q), err) {
-		if err != nil {
-			fmt.Fprintln(stderr, "tcpopt metrics:", err)
-			status = failed
-		}
-	}
-	return status
+	return errors.Join(append(c.failures(&q), err)...)
 }
 
 // printMetrics prints c, which took so long, in the text format of Prometheus.

@@ -40,29 +40,26 @@ type event struct {
 	at time.Duration
 }
 
-func runPlan(v *verb, args []string, stdout, stderr io.Writer) int {
+func runPlan(v *verb, args []string, stdout io.Writer) error {
 	var flags flag.FlagSet
 	asJSON := flags.Bool("json", false, "print a JSON object")
 	var operand string
-	if status, ok := v.parse(&flags, args, stdout, stderr, &operand); !ok {
-		return status
+	if err := v.parse(&flags, args, stdout, &operand); err != nil {
+		return err
 	}
 	if operand == "" {
-		fmt.Fprintln(stderr, "tcpopt plan: within what time? A duration such as 30s is needed")
-		return misuse
+		return misused(errors.New("within what time? A duration such as 30s is needed"))
 	}
 	var within *time.Duration
 	if err := (timeFlag{d: &within}).Set(operand); err != nil {
-		fmt.Fprintf(stderr, "tcpopt plan: invalid duration %q: %v\n", operand, err)
-		return misuse
+		return misused(fmt.Errorf("invalid duration %q: %w", operand, err))
 	}
 	c, err := tcpopt.Within(*within)
-	if err != nil {
-		fmt.Fprintln(stderr, "tcpopt plan:", strings.TrimPrefix(err.Error(), "tcpopt: "))
-		if errors.Is(err, errors.ErrUnsupported) {
-			return failed
-		}
-		return misuse
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return err
+	case err != nil:
+		return misused(err)
 	}
 	p, w := newPlan(*within, c), bufio.NewWriter(stdout)
 	if *asJSON {
@@ -72,11 +69,7 @@ func runPlan(v *verb, args []string, stdout, stderr io.Writer) int {
 	} else {
 		p.print(w)
 	}
-	if err := errors.Join(err, w.Flush()); err != nil {
-		fmt.Fprintln(stderr, "tcpopt plan:", err)
-		return failed
-	}
-	return done
+	return errors.Join(err, w.Flush())
 }
 
 // newPlan makes a plan of c, by which an idle dead peer is noticed at some time.

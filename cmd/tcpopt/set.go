@@ -34,7 +34,7 @@ type change struct {
 	timeout        *time.Duration
 }
 
-func runSet(v *verb, args []string, stdout, stderr io.Writer) int {
+func runSet(v *verb, args []string, stdout io.Writer) error {
 	var flags flag.FlagSet
 	q := query{fd: -1}
 	q.flags(&flags)
@@ -53,8 +53,8 @@ func runSet(v *verb, args []string, stdout, stderr io.Writer) int {
 	dry := flags.Bool("dry-run", false, "change nothing, print what would be")
 	yes := flags.Bool("yes", false, fmt.Sprintf("change more than %d sockets", unasked))
 	flags.BoolVar(&q.force, "force", false, "set a user timeout whatever the connection does, and change processes in another net_cls or net_prio cgroup")
-	if status, ok := v.parse(&flags, args, stdout, stderr); !ok {
-		return status
+	if err := v.parse(&flags, args, stdout); err != nil {
+		return err
 	}
 	if *on || *off {
 		c.enable = on
@@ -75,14 +75,12 @@ func runSet(v *verb, args []string, stdout, stderr io.Writer) int {
 		err = errors.New("which sockets? -fd, -local, -remote or -all is needed")
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "tcpopt set:", err)
-		return misuse
+		return misused(err)
 	}
 	q.listen = q.fd >= 0
 	census, err := takeCensus(&q)
 	if err != nil {
-		fmt.Fprintln(stderr, "tcpopt set:", err)
-		return failed
+		return err
 	}
 	errs := census.failures(&q)
 	if len(census.sockets) == 0 && len(errs) == 0 {
@@ -102,8 +100,7 @@ func runSet(v *verb, args []string, stdout, stderr io.Writer) int {
 			j.try()
 		}
 	case differ > unasked && !*yes:
-		fmt.Fprintf(stderr, "tcpopt set: %d sockets would change: more than %d need -yes; -dry-run shows them\n", differ, unasked)
-		return misuse
+		return misused(fmt.Errorf("%d sockets would change: more than %d need -yes; -dry-run shows them", differ, unasked))
 	default:
 		// What was changed is printed even so, with how to restore it.
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -111,21 +108,14 @@ func runSet(v *verb, args []string, stdout, stderr io.Writer) int {
 		stop()
 	}
 	w := bufio.NewWriter(stdout)
-	if len(jobs) > 0 && !printJobs(w, jobs, *dry) {
-		errs = append(errs, nil)
+	whole := len(jobs) == 0 || printJobs(w, jobs, *dry)
+	if err := errors.Join(append(errs, w.Flush())...); err != nil {
+		return err
 	}
-	if err := w.Flush(); err != nil {
-		errs = append(errs, err)
+	if !whole {
+		return &exit{status: failed}
 	}
-	for _, err := range errs { // One is nil if printJobs has said it.
-		if err != nil {
-			fmt.Fprintln(stderr, "tcpopt set:", err)
-		}
-	}
-	if len(errs) > 0 {
-		return failed
-	}
-	return done
+	return nil
 }
 
 // countFlag takes a count of probes. It is nil until then.
@@ -150,7 +140,7 @@ func (c *change) complete(within *time.Duration, noTimeout bool) error {
 	case within != nil:
 		w, err := tcpopt.Within(*within)
 		if err != nil {
-			return errors.New(strings.TrimPrefix(err.Error(), "tcpopt: "))
+			return err
 		}
 		c.enable, c.idle, c.interval, c.count, c.timeout = &w.Enable, &w.Idle, &w.Interval, &w.Count, &w.UserTimeout
 		if noTimeout {
@@ -179,7 +169,7 @@ func (c *change) complete(within *time.Duration, noTimeout bool) error {
 	}
 	// A system that lacks an option has no census either, which says so.
 	if err := config.Validate(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return errors.New(strings.TrimPrefix(err.Error(), "tcpopt: "))
+		return err
 	}
 	return nil
 }
