@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"runtime"
 	"strings"
@@ -103,6 +105,29 @@ func TestDefaults(t *testing.T) {
 	for _, words := range []string{"A new TCP socket on " + runtime.GOOS, "keepalive     off", "idle          " + want.Idle.String(), "SO_KEEPALIVE"} {
 		if !strings.Contains(stdout.String(), words) {
 			t.Errorf("no %q in\n%s", words, &stdout)
+		}
+	}
+}
+
+func TestConclude(t *testing.T) {
+	plain, other := errors.New("tcpopt: one"), errors.New("two")
+	for _, tt := range []struct {
+		name   string
+		err    error
+		status int
+		want   string
+	}{
+		{"none", nil, done, ""},
+		{"plain", plain, failed, "who: one\n"},
+		{"joined", errors.Join(plain, other), failed, "who: one\nwho: two\n"},
+		{"misused", misused(plain), misuse, "who: one\n"},
+		{"misused, wrapped", fmt.Errorf("three: %w", misused(other)), misuse, "who: three: two\n"},
+		{"help", &exit{status: done}, done, ""},
+		{"found", &exit{status: found}, found, ""},
+	} {
+		var stderr bytes.Buffer
+		if status := conclude(&stderr, "who", tt.err); status != tt.status || stderr.String() != tt.want {
+			t.Errorf("%s: status %d, stderr %q, want %d and %q", tt.name, status, &stderr, tt.status, tt.want)
 		}
 	}
 }
