@@ -4,6 +4,4 @@ package tcpopt
 
 import "errors"
 
-var systemRows []systemRow
-
 func readSystem(string) (int64, error) { return 0, errors.ErrUnsupported }

@@ -53,23 +53,6 @@ func (c Config) DetectionTime() (idle, busy time.Duration) {
 	return idle, busy
 }
 
-// ceil is d/unit, rounded up.
-func ceil(d, unit time.Duration) int64 {
-	n := int64(d / unit)
-	if d%unit > 0 {
-		n++
-	}
-	return n
-}
-
-// rounded is d as the kernel has it, or d where it cannot be set.
-func (o *option) rounded(d time.Duration) time.Duration {
-	if n, err := o.kernel(d); err == nil {
-		return o.duration(n)
-	}
-	return d
-}
-
 // Within returns the Config that asks the kernel to notice a dead peer within d,
 // whether data is in flight or not: three probes, an interval of a sixth of d, an
 // idle time of the rest, and where the system has it a user timeout of d. d is

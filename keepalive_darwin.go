@@ -15,6 +15,11 @@ var (
 	keepIdle     = option{label: "TCP_KEEPALIVE", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPALIVE, unit: time.Second, least: 1, most: math.MaxUint32 / 1000, needsOn: true, endsBusy: true}
 	keepInterval = option{label: "TCP_KEEPINTVL", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPINTVL, unit: time.Second, least: 1, most: math.MaxUint32 / 1000}
 	keepCount    = option{label: "TCP_KEEPCNT", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPCNT, least: 1, most: math.MaxInt32}
+
+	// The kernel multiplies by 1000 in an int; our greatest value cannot wrap.
+	userTimeout = option{label: "TCP_RXT_CONNDROPTIME", level: unix.IPPROTO_TCP, name: unix.TCP_RXT_CONNDROPTIME, unit: time.Second, most: math.MaxInt32 / 1000}
+
+	tcpInfo = option{label: "TCP_CONNECTION_INFO", level: unix.IPPROTO_TCP, name: unix.TCP_CONNECTION_INFO, progress: readProgress}
 )
 
 // LOCAL_PEERCRED has the number of TCP_NODELAY, and a Unix socket of macOS does

@@ -11,6 +11,11 @@ const (
 	inherits  = true
 )
 
+var (
+	userTimeout = option{label: "TCP_USER_TIMEOUT", unit: time.Millisecond}
+	tcpInfo     = option{label: "TCP_INFO"}
+)
+
 // LOCAL_PEERCRED has the number of TCP_NODELAY, and a Unix socket of DragonFly
 // does not look at the level.
 var onlyTCP = &keepInterval

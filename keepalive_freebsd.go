@@ -3,6 +3,8 @@ package tcpopt
 import (
 	"math"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // The kernel refuses times above UINT_MAX/hz, with a hz of 1000 by default, and
@@ -13,6 +15,15 @@ const (
 	mostTime  = math.MaxUint32 / 1000
 	mostCount = math.MaxInt32
 	inherits  = true // By tcp_syncache.c.
+)
+
+var (
+	// TCP_MAXUNACKTIME of sys/netinet/tcp.h, since FreeBSD 14; x/sys has it for one
+	// architecture only.
+	userTimeout = option{label: "TCP_MAXUNACKTIME", level: unix.IPPROTO_TCP, name: 0x44, unit: time.Second, most: math.MaxUint32 / 1000, inherits: true,
+		note: "since FreeBSD 14"}
+
+	tcpInfo = option{label: "TCP_INFO", level: unix.IPPROTO_TCP, name: unix.TCP_INFO, progress: readProgress}
 )
 
 var onlyTCP = &noDelay

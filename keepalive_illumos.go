@@ -14,6 +14,13 @@ var (
 	keepIdle     = option{label: "TCP_KEEPIDLE", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPIDLE, unit: time.Second, least: 1, most: 864000, endsBusy: true}
 	keepInterval = option{label: "TCP_KEEPINTVL", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPINTVL, unit: time.Second, least: 1, most: 60}
 	keepCount    = option{label: "TCP_KEEPCNT", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPCNT, least: 1, most: math.MaxUint32 / 60000}
+
+	// The kernel takes 0 for "never", which is not the system's own limit.
+	userTimeout = option{label: "TCP_ABORT_THRESHOLD", level: unix.IPPROTO_TCP, name: unix.TCP_ABORT_THRESHOLD, unit: time.Millisecond, least: 1, most: math.MaxInt32}
+
+	tcpInfo = option{label: "TCP_INFO"}
 )
 
 var onlyTCP = &noDelay
+
+var systemRows []systemRow

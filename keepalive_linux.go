@@ -1,6 +1,7 @@
 package tcpopt
 
 import (
+	"math"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,6 +14,17 @@ var (
 	keepIdle     = option{label: "TCP_KEEPIDLE", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPIDLE, unit: time.Second, least: 1, most: 32767, inherits: true}
 	keepInterval = option{label: "TCP_KEEPINTVL", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPINTVL, unit: time.Second, least: 1, most: 32767, inherits: true}
 	keepCount    = option{label: "TCP_KEEPCNT", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPCNT, least: 1, most: 127, inherits: true}
+
+	userTimeout = option{label: "TCP_USER_TIMEOUT", level: unix.IPPROTO_TCP, name: unix.TCP_USER_TIMEOUT, unit: time.Millisecond, most: math.MaxInt32, inherits: true, outranksCount: true,
+		note: "a multipath TCP socket has none; net.ListenConfig.SetMultipathTCP(false) gives plain TCP"}
+
+	tcpInfo = option{label: "TCP_INFO", level: unix.IPPROTO_TCP, name: unix.TCP_INFO, progress: readProgress}
 )
 
 var onlyTCP = &noDelay
+
+var systemRows = []systemRow{
+	{name: "net.ipv4.tcp_keepalive_time", tick: time.Second, of: &keepIdle},
+	{name: "net.ipv4.tcp_keepalive_intvl", tick: time.Second, of: &keepInterval},
+	{name: "net.ipv4.tcp_keepalive_probes", of: &keepCount},
+}

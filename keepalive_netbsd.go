@@ -16,6 +16,11 @@ const (
 	inherits  = false // Not known.
 )
 
+var (
+	userTimeout = option{label: "TCP_USER_TIMEOUT", unit: time.Millisecond}
+	tcpInfo     = option{label: "TCP_INFO"}
+)
+
 var onlyTCP = &noDelay
 
 var systemRows = []systemRow{

@@ -8,6 +8,8 @@ var (
 	keepIdle     = option{label: "TCP_KEEPIDLE", unit: time.Second, system: "net.inet.tcp.keepidle", endsBusy: true}
 	keepInterval = option{label: "TCP_KEEPINTVL", unit: time.Second, system: "net.inet.tcp.keepintvl"}
 	keepCount    = option{label: "TCP_KEEPCNT", fixed: 8}
+	userTimeout  = option{label: "TCP_USER_TIMEOUT", unit: time.Millisecond}
+	tcpInfo      = option{label: "TCP_INFO"}
 )
 
 var onlyTCP = &noDelay

@@ -12,12 +12,16 @@ var (
 	keepIdle     = option{label: "TCP_KEEPIDLE", unit: time.Second}
 	keepInterval = option{label: "TCP_KEEPINTVL", unit: time.Second}
 	keepCount    = option{label: "TCP_KEEPCNT"}
+	userTimeout  = option{label: "TCP_USER_TIMEOUT", unit: time.Millisecond}
+	tcpInfo      = option{label: "TCP_INFO"}
 	noDelay      = option{label: "TCP_NODELAY"}
 
 	keepPair option
 )
 
 var onlyTCP = &noDelay
+
+var systemRows []systemRow
 
 func (o *option) present() bool { return false }
 

@@ -18,6 +18,8 @@ var (
 	keepIdle     = option{label: "TCP_KEEPIDLE", level: windows.IPPROTO_TCP, name: windows.TCP_KEEPIDLE, unit: time.Second, least: 1, most: math.MaxUint32 / 1000, inherits: true, note: together}
 	keepInterval = option{label: "TCP_KEEPINTVL", level: windows.IPPROTO_TCP, name: windows.TCP_KEEPINTVL, unit: time.Second, least: 1, most: math.MaxUint32 / 1000, inherits: true, note: together}
 	keepCount    = option{label: "TCP_KEEPCNT", level: windows.IPPROTO_TCP, name: windows.TCP_KEEPCNT, least: 1, most: 255, inherits: true, fixed: 10, note: "always 10 before Windows 10 version 1703"}
+	userTimeout  = option{label: "TCP_USER_TIMEOUT", unit: time.Millisecond}
+	tcpInfo      = option{label: "SIO_TCP_INFO", name: sioTCPInfo, progress: readProgress}
 	noDelay      = option{label: "TCP_NODELAY", level: windows.IPPROTO_TCP, name: windows.TCP_NODELAY}
 
 	// keepPair takes idle<<32 | interval. It can be set and not read.
@@ -25,6 +27,13 @@ var (
 )
 
 var onlyTCP = &noDelay
+
+// The values that stand for an absent one are those of Microsoft's page on
+// SO_KEEPALIVE.
+var systemRows = []systemRow{
+	{name: "KeepAliveTime", tick: time.Millisecond, of: &keepIdle, absent: 7200000},
+	{name: "KeepAliveInterval", tick: time.Millisecond, of: &keepInterval, absent: 1000},
+}
 
 const together = "not an option before Windows 10 version 1709, where SetConfig sets idle and interval together"
 

@@ -5,14 +5,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 )
-
-var systemRows = []systemRow{
-	{name: "net.ipv4.tcp_keepalive_time", tick: time.Second, of: &keepIdle},
-	{name: "net.ipv4.tcp_keepalive_intvl", tick: time.Second, of: &keepInterval},
-	{name: "net.ipv4.tcp_keepalive_probes", of: &keepCount},
-}
 
 // readSystem reads the sysctl name of the calling thread's network namespace.
 func readSystem(name string) (int64, error) {

@@ -8,8 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var tcpInfo = option{label: "TCP_CONNECTION_INFO", level: unix.IPPROTO_TCP, name: unix.TCP_CONNECTION_INFO}
-
 // privateTCPInfo is TCP_INFO of bsd/netinet/tcp_private.h. No public option tells
 // how much is in flight, without which a byte that was acknowledged looks like
 // one that was only sent.

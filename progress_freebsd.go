@@ -8,8 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var tcpInfo = option{label: "TCP_INFO", level: unix.IPPROTO_TCP, name: unix.TCP_INFO}
-
 // bsdInfo is the used part of struct tcp_info of sys/netinet/tcp.h, FreeBSD 14
 // and 15. In FreeBSD 13 snd_una is padding, so that Acked stays at zero.
 type bsdInfo struct {

@@ -10,8 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var tcpInfo = option{label: "TCP_INFO", level: unix.IPPROTO_TCP, name: unix.TCP_INFO}
-
 // mptcpInfo is MPTCP_INFO of the kernel's include/uapi/linux/mptcp.h, and tcpClose
 // TCP_CLOSE of the kernel's include/net/tcp_states.h.
 const (

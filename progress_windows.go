@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// SIO_TCP_INFO of mstcpip.h is _WSAIORW(IOC_VENDOR, 39), since Windows 10
-// version 1703. x/sys has neither it nor its answer.
-var tcpInfo = option{label: "SIO_TCP_INFO", name: 0xd8000027}
+// sioTCPInfo is SIO_TCP_INFO of mstcpip.h, _WSAIORW(IOC_VENDOR, 39), since
+// Windows 10 version 1703. x/sys has neither it nor its answer.
+const sioTCPInfo = 0xd8000027
 
 // tcpInfoV0 is TCP_INFO_v0 of mstcpip.h. Its 64-bit fields are at multiples of
 // 8, so that it is the same on 386, where Go aligns them to 4.
@@ -38,7 +38,7 @@ const tcpStateClosed = 0
 func readProgress(fd uintptr) (Progress, error) {
 	var version, size uint32
 	var info tcpInfoV0
-	err := windows.WSAIoctl(windows.Handle(fd), tcpInfo.name,
+	err := windows.WSAIoctl(windows.Handle(fd), sioTCPInfo,
 		(*byte)(unsafe.Pointer(&version)), uint32(unsafe.Sizeof(version)),
 		(*byte)(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)), &size, nil, 0)
 	switch {

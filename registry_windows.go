@@ -2,17 +2,9 @@ package tcpopt
 
 import (
 	"fmt"
-	"time"
 
 	"golang.org/x/sys/windows/registry"
 )
-
-// The values that stand for an absent one are those of Microsoft's page on
-// SO_KEEPALIVE.
-var systemRows = []systemRow{
-	{name: "KeepAliveTime", tick: time.Millisecond, of: &keepIdle, absent: 7200000},
-	{name: "KeepAliveInterval", tick: time.Millisecond, of: &keepInterval, absent: 1000},
-}
 
 const parameters = `SYSTEM\CurrentControlSet\Services\Tcpip\Parameters`
 

@@ -1,0 +1,167 @@
+package tcpopt
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// fromSyscallConn asks c once whether it is TCP.
+func fromSyscallConn(c syscall.Conn, k kind) (Socket, error) {
+	raw, err := c.SyscallConn()
+	if err == nil {
+		err = Socket{raw: raw}.control(&visit{ask: true})
+	}
+	if err != nil {
+		return Socket{}, fmt.Errorf("tcpopt: %T: %w", c, err)
+	}
+	return Socket{raw: raw, kind: k}, nil
+}
+
+func (s Socket) get(o *option) (int64, error) {
+	v := visit{op: "get"}
+	v.add(o, 0, nil)
+	err := s.do(&v)
+	return v.n[0], err
+}
+
+func (s Socket) getDuration(o *option) (time.Duration, error) {
+	n, err := s.get(o)
+	return o.duration(n), err
+}
+
+func (s Socket) setDuration(o *option, d time.Duration) error {
+	v := visit{op: "set"}
+	v.addDuration(o, d)
+	return s.do(&v)
+}
+
+// do visits the descriptor, unless something forbids it beforehand.
+func (s Socket) do(v *visit) error {
+	switch {
+	case s.conn == nil && s.raw == nil:
+		v.err = invalid("zero Socket")
+	case v.err != nil:
+	case !keepAlive.present(): // Nor is RawConn.Control implemented there.
+		v.err = v.at.unsupported()
+	case s.kind == listener && v.op == "set" && !v.inherited():
+		v.err = fmt.Errorf("on a listener, whose connections are not known to inherit it on %s: %w", runtime.GOOS, errors.ErrUnsupported)
+	default:
+		v.ask = s.conn == nil && s.kind == unknown
+		v.err = s.control(v)
+	}
+	if v.err == nil {
+		return nil
+	}
+	return &OptionError{v.op, v.at.label, v.err}
+}
+
+// control is the one way to the descriptor.
+func (s Socket) control(v *visit) error {
+	if s.conn == nil {
+		w := *v // Only this copy escapes.
+		err := s.raw.Control(func(fd uintptr) { w.run(fd) })
+		*v = w
+		return cmp.Or(err, w.err)
+	}
+	rc, err := s.conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	err = rc.Control(func(fd uintptr) { v.run(fd) })
+	return cmp.Or(err, v.err)
+}
+
+// A visit reads or writes rows of one socket in order, up to the first refusal.
+type visit struct {
+	op    string // "get" or "set"
+	rows  [5]*option
+	n     [5]int64 // the rows' values
+	len   int
+	ask   bool    // first ask whether the socket is TCP
+	blank bool    // get: what this socket lacks reads as 0
+	at    *option // the row in hand, which err is about
+	err   error
+
+	progress Progress
+}
+
+// add adds a row, unless err or an earlier one refused it.
+func (v *visit) add(o *option, n int64, err error) {
+	if v.err != nil {
+		return
+	}
+	if v.at == nil || err != nil {
+		v.at = o
+	}
+	v.rows[v.len], v.n[v.len], v.err = o, n, err
+	v.len++
+}
+
+func (v *visit) addDuration(o *option, d time.Duration) {
+	n, err := o.kernel(d)
+	v.add(o, n, err)
+}
+
+// addSwitch adds SO_KEEPALIVE.
+func (v *visit) addSwitch(on bool) {
+	var n int64
+	if on {
+		n = 1
+	}
+	v.add(&keepAlive, n, keepAlive.check(n))
+}
+
+// addPair adds the row that takes idle and interval in one number.
+func (v *visit) addPair(idle, interval time.Duration) {
+	i, err := keepPair.kernel(idle)
+	n, nerr := keepPair.kernel(interval)
+	v.add(&keepPair, i<<32|n, cmp.Or(err, nerr))
+}
+
+// inherited reports whether accepted connections get every row from a listener.
+func (v *visit) inherited() bool {
+	for _, o := range v.rows[:v.len] {
+		if !o.inherits {
+			v.at = o
+			return false
+		}
+	}
+	return true
+}
+
+func (v *visit) run(fd uintptr) {
+	if v.ask {
+		if v.err = askTCP(fd); v.err != nil {
+			return
+		}
+	}
+	for i, o := range v.rows[:v.len] {
+		v.at = o
+		switch {
+		case o.progress != nil:
+			v.progress, v.err = o.progress(fd)
+		case v.op == "set":
+			v.err = o.write(fd, v.n[i])
+		default:
+			v.n[i], v.err = o.read(fd, v.blank)
+		}
+		if v.err != nil {
+			return
+		}
+	}
+}
+
+// askTCP returns nil if fd is a TCP socket, by an option that nothing else has.
+func askTCP(fd uintptr) error {
+	_, err := getsockopt(fd, onlyTCP)
+	if lacksOption(err) || slices.Contains(notTCP, err) {
+		return fmt.Errorf("not a TCP socket: %w", errors.ErrUnsupported)
+	}
+	return os.NewSyscallError("getsockopt", err)
+}
