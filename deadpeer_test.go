@@ -78,7 +78,7 @@ func TestIsDeadPeer(t *testing.T) {
 		}
 	}
 	for _, err := range []error{
-		nil, io.EOF, net.ErrClosed, os.ErrDeadlineExceeded, syscall.EINVAL, syscall.ECONNRESET, syscall.EPIPE, errors.New("some"),
+		nil, io.EOF, net.ErrClosed, os.ErrDeadlineExceeded, syscall.EINVAL, errors.New("some"),
 	} {
 		if tcpopt.IsDeadPeer(err) || err != nil && tcpopt.IsDeadPeer(opError("read", "tcp", err)) {
 			t.Errorf("IsDeadPeer(%v) = true", err)
@@ -161,11 +161,25 @@ func TestIsDeadPeerOddErrors(t *testing.T) {
 	}
 }
 
-// TestDeadline has a timeout that is not the peer's.
-func TestDeadline(t *testing.T) {
-	client, _ := connect(t, "tcp4", false)
-	client.SetReadDeadline(time.Now())
-	if _, err := client.Read(make([]byte, 1)); err == nil || tcpopt.IsDeadPeer(err) {
-		t.Errorf("IsDeadPeer(%v) = true", err)
+// TestOtherEnds has errors of real connections whose peer is alive.
+func TestOtherEnds(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		end  func(client, server *net.TCPConn)
+	}{
+		{"deadline", func(client, _ *net.TCPConn) { client.SetReadDeadline(time.Now()) }},
+		{"reset", func(_, server *net.TCPConn) { server.SetLinger(0); server.Close() }},
+		{"closed", func(client, _ *net.TCPConn) { client.Close() }},
+	} {
+		client, server := connect(t, "tcp4", false)
+		tt.end(client, server)
+		// After a reset, what is told once and what is told then.
+		for range 2 {
+			_, rerr := client.Read(make([]byte, 1))
+			_, werr := client.Write(make([]byte, 1))
+			if rerr == nil || tcpopt.IsDeadPeer(rerr) || tcpopt.IsDeadPeer(werr) {
+				t.Errorf("%s: IsDeadPeer(%v) or IsDeadPeer(%v) = true", tt.name, rerr, werr)
+			}
+		}
 	}
 }
