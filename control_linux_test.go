@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpopt/tcpopt"
-	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
+	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
 // strace runs the test of that name again, under strace(1) and with

@@ -14,8 +14,8 @@ import (
 	"github.com/hashicorp/yamux"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/labtest"
 	"github.com/tcpopt/tcpopt/internal/netlab"
-	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
 	"github.com/tcpopt/tcpopt/liveness"
 )
 

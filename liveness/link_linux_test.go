@@ -24,8 +24,8 @@ import (
 	"time"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/labtest"
 	"github.com/tcpopt/tcpopt/internal/netlab"
-	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
 	"github.com/tcpopt/tcpopt/liveness"
 )
 

@@ -1,17 +1,13 @@
 package tcpopttest_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
+	"net/netip"
 	"os"
 	"runtime"
 	"strings"
@@ -19,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/labtest"
 	"github.com/tcpopt/tcpopt/tcpopttest"
 )
 
@@ -61,7 +58,7 @@ func record(t *testing.T, f func(testing.TB)) *recorder {
 
 // A link tells how to connect.
 type link struct {
-	network, address    string // of the listener
+	network             string // tcp4, tcp6, or mapped: IPv4 to a listener of IPv6
 	swap                bool   // the near end is the accepted one
 	multipath, isSecure bool
 }
@@ -70,58 +67,33 @@ type link struct {
 // keepalive left alone by package net.
 func connect(t *testing.T, k link) (near, peer net.Conn) {
 	t.Helper()
-	lc := net.ListenConfig{KeepAlive: -1}
-	lc.SetMultipathTCP(k.multipath)
-	l, err := lc.Listen(t.Context(), k.network, k.address)
-	if err != nil {
-		t.Skipf("no listener on %s: %v", k.address, err)
+	network, address := k.network, labtest.Loopback(k.network)
+	if network == "mapped" {
+		network, address = "tcp4", ":0"
 	}
-	t.Cleanup(func() { l.Close() })
-	d := net.Dialer{KeepAlive: -1}
-	d.SetMultipathTCP(k.multipath)
-	host := "127.0.0.1"
-	if k.network == "tcp6" {
-		host = "::1"
+	if err := labtest.Missing(network); err != nil {
+		t.Skip(err)
 	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
+	l := labtest.Listen(t, nil, address, k.multipath)
+	to := l.Addr().(*net.TCPAddr).AddrPort()
+	if k.network == "mapped" {
+		to = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), to.Port())
 	}
-	client, err := d.Dial("tcp", net.JoinHostPort(host, port))
+	near = labtest.Dial(t, nil, to.String(), k.multipath)
+	peer, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { client.Close() })
-	server, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Close() })
+	t.Cleanup(func() { peer.Close() })
 	if k.isSecure {
-		client, server = secure(t, client, server)
+		near, peer = labtest.Secure(t, near, peer)
 	}
 	if k.swap {
-		client, server = server, client
+		near, peer = peer, near
 	}
 	// An answer acknowledges what the near end has sent.
-	roundTrip(t, client, server)
-	return client, server
-}
-
-func secure(t *testing.T, client, server net.Conn) (c, s net.Conn) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := x509.Certificate{SerialNumber: big.NewInt(1)}
-	cert, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c = tls.Client(client, &tls.Config{InsecureSkipVerify: true})
-	s = tls.Server(server, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{cert}, PrivateKey: key}}})
-	return c, s
+	roundTrip(t, near, peer)
+	return near, peer
 }
 
 // roundTrip sends a byte from a to b and back.
@@ -182,8 +154,8 @@ func setConfig(t *testing.T, c net.Conn, config tcpopt.Config) {
 func TestNotSilenced(t *testing.T) {
 	t.Parallel()
 	for _, k := range []link{
-		{network: "tcp4", address: "127.0.0.1:0"},
-		{network: "tcp6", address: "[::1]:0"},
+		{network: "tcp4"},
+		{network: "tcp6"},
 	} {
 		t.Run(k.network, func(t *testing.T) {
 			t.Parallel()
@@ -223,7 +195,7 @@ func TestNoTCP(t *testing.T) {
 // TestSkips shows that a test never passes where its peer is not silent.
 func TestSkips(t *testing.T) {
 	t.Parallel()
-	_, peer := connect(t, link{network: "tcp4", address: "127.0.0.1:0"})
+	_, peer := connect(t, link{network: "tcp4"})
 	got := record(t, func(tb testing.TB) { tcpopttest.Silence(tb, peer) })
 	switch {
 	case got.fatal != "":

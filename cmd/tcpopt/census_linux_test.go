@@ -28,7 +28,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpopt/tcpopt"
-	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
+	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
 var (

@@ -17,8 +17,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tcpopt/tcpopt/internal/labtest"
 	"github.com/tcpopt/tcpopt/internal/netlab"
-	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
 )
 
 // startRedis starts a Redis server in h, at port 6379.

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/labtest"
 	"github.com/tcpopt/tcpopt/internal/netlab"
-	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
 )
 
 // has fails the test unless ls says of the socket what is wanted.

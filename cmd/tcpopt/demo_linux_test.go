@@ -20,7 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpopt/tcpopt"
-	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
+	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
 // A show is a running demo.

@@ -8,7 +8,7 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
+	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
 // inHost runs the command by way of script, which has it as $0, in a host whose

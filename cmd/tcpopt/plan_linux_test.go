@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/labtest"
 	"github.com/tcpopt/tcpopt/internal/netlab"
-	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
 )
 
 var planOf30s = `To notice a dead peer within 30s, a TCP socket on linux is given

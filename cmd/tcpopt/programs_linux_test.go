@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tcpopt/tcpopt/internal/labtest"
 	"github.com/tcpopt/tcpopt/internal/netlab"
-	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
 )
 
 // findProgram returns the path of a program of somebody else. Where it is

@@ -20,58 +20,36 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tcpopt/tcpopt/internal/labtest"
 	"github.com/tcpopt/tcpopt/internal/netlab"
-	"github.com/tcpopt/tcpopt/internal/netlab/labtest"
 )
 
-// programs are what the test binary does when it is run as another program.
-var programs = map[string]func() int{
-	"doomed": doomed,
-	"newhost": func() int {
+var (
+	// Its hosts are made by a program, to see what is left of them.
+	doomed  = labtest.NewProgram("doomed", makeAndWait)
+	newHost = labtest.NewProgram("newhost", func() int {
+		netlab.Enter()
 		if _, err := netlab.NewHost(); err != nil {
 			fmt.Printf("%v %v", errors.Is(err, errors.ErrUnsupported), err)
 		}
 		return 0
-	},
-}
-
-// self is the command that runs one of programs.
-func self(program string) *exec.Cmd {
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), "NETLAB_TEST_PROGRAM="+program)
-	cmd.Stderr = os.Stderr
-	return cmd
-}
+	})
+)
 
 func newCable(t testing.TB) (a, b *netlab.Host, c *netlab.Cable) {
 	t.Helper()
-	a, b = labtest.NewHost(t), labtest.NewHost(t)
-	return a, b, labtest.NewCable(t, a, b)
+	l := labtest.NewLab(t)
+	return l.Near, l.Far, l.Cable
 }
 
-// connect returns both ends of a connection from a to the address ip of b.
+// connect returns both ends of a connection from a to the address ip of b. The
+// way is ready at once: no SYN is lost.
 func connect(t testing.TB, a, b *netlab.Host, ip netip.Addr) (ca, cb *net.TCPConn) {
 	t.Helper()
-	var l *net.TCPListener
-	labtest.Need(t, b.Do(func() (err error) {
-		l, err = net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, 0)))
-		return err
-	}))
-	defer l.Close()
-	labtest.Need(t, a.Do(func() error {
-		// A second SYN would be sent after 1 s: the cable is ready at once.
-		d := net.Dialer{Timeout: 900 * time.Millisecond, KeepAlive: -1}
-		c, err := d.Dial("tcp", l.Addr().String())
-		if err == nil {
-			ca = c.(*net.TCPConn)
-		}
-		return err
-	}))
-	t.Cleanup(func() { ca.Close() })
-	cb, err := l.AcceptTCP()
-	labtest.Need(t, err)
-	t.Cleanup(func() { cb.Close() })
-	labtest.Need(t, cb.SetKeepAlive(false))
+	ca, cb = labtest.Lab{Near: a, Far: b}.ConnectTo(t, ip, false)
+	if n := tcpInfo(t, ca).Total_retrans; n > 0 {
+		t.Errorf("the SYN was sent %d times more", n)
+	}
 	return ca, cb
 }
 
@@ -524,9 +502,9 @@ func TestStart(t *testing.T) {
 	}
 }
 
-// doomed makes two hosts and a cable, starts programs, tells what must vanish
-// with it and waits.
-func doomed() int {
+// makeAndWait makes two hosts and a cable, starts programs, prints what must
+// vanish with it and waits.
+func makeAndWait() int {
 	a, err := netlab.NewHost()
 	if err != nil {
 		fmt.Println(err)
@@ -581,7 +559,7 @@ func holders(t *testing.T, ns []string) (pids []string) {
 func TestKill(t *testing.T) {
 	t.Parallel()
 	labtest.NewHost(t).Close()
-	cmd := self("doomed")
+	cmd := doomed.Command()
 	out, err := cmd.StdoutPipe()
 	labtest.Need(t, err)
 	labtest.Need(t, cmd.Start())
@@ -613,11 +591,11 @@ func TestKill(t *testing.T) {
 func TestNotAllowed(t *testing.T) {
 	t.Parallel()
 	labtest.NewHost(t)
-	child := self("newhost")
+	exe, err := os.Executable()
+	labtest.Need(t, err)
 	cmd := exec.Command("unshare", "--user", "--map-root-user", "sh", "-c",
-		`for i in user net; do echo 0 >/proc/sys/user/max_${i}_namespaces || exit; done; exec "$0"`, child.Path)
-	cmd.Args[len(cmd.Args)-1], _ = os.Executable()
-	cmd.Env = child.Env
+		`for i in user net; do echo 0 >/proc/sys/user/max_${i}_namespaces || exit; done; exec "$0"`, exe)
+	cmd.Env = append(os.Environ(), newHost.Env())
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	labtest.Need(t, err)

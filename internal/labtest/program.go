@@ -1,0 +1,138 @@
+package labtest
+
+import (
+	"bufio"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tcpopt/tcpopt/internal/netlab"
+)
+
+// variable has the name of the program that the test binary is, if any.
+const variable = "TCPOPT_TEST_PROGRAM"
+
+// spare has a directory for a program's coverage. Without one, a program says on
+// its standard error that it lacks one; and that of go test, whose counts are
+// seen in the end, is closed to other users.
+const spare = "TCPOPT_TEST_GOCOVERDIR"
+
+// Main runs the tests of a package whose tests need hosts or other programs, and
+// so many of them side by side, since they wait for timers and not for
+// processors. The flag -test.parallel outranks it.
+func Main(m *testing.M, parallel int) {
+	if name, is := os.LookupEnv(variable); is {
+		program := programs[name]
+		if program == nil {
+			fmt.Fprintf(os.Stderr, "labtest: no program %q\n", name)
+			os.Exit(2)
+		}
+		if _, err := os.Stat(os.Getenv("GOCOVERDIR")); err != nil {
+			os.Setenv("GOCOVERDIR", os.Getenv(spare))
+		}
+		os.Exit(program())
+	}
+	netlab.Enter() // Where it fails, NewHost says why.
+	flag.Set("test.parallel", strconv.Itoa(parallel))
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	if testing.CoverMode() != "" {
+		dir, err := os.MkdirTemp("", "labtest-")
+		if err == nil {
+			defer os.RemoveAll(dir)
+			err = errors.Join(os.Chmod(dir, 0o777), os.Setenv(spare, dir))
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return m.Run()
+}
+
+var programs = map[string]func() int{}
+
+// A Program is what the test binary does when it is not to run tests.
+type Program string
+
+// NewProgram returns a program whose exit status is what main returns. It is for
+// the declaration of a package's variable: [Main] must know all programs.
+func NewProgram(name string, main func() int) Program {
+	if programs[name] != nil {
+		panic("labtest: two programs " + name)
+	}
+	programs[name] = main
+	return Program(name)
+}
+
+// Command is the program as a command, whose standard error is ours.
+func (p Program) Command(args ...string) *exec.Cmd {
+	path, err := executable()
+	cmd := exec.Command(path, args...)
+	if err != nil {
+		cmd.Err = err
+	}
+	cmd.Env = append(os.Environ(), p.Env())
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// Env is what makes the test binary the program, in the environment of a command
+// that executes it on its way.
+func (p Program) Env() string { return variable + "=" + string(p) }
+
+// A Process is a program with which a test talks by lines.
+type Process struct {
+	*exec.Cmd
+	In  io.WriteCloser
+	Out *bufio.Reader
+}
+
+// Start starts cmd by start, which is [exec.Cmd.Start] or that of a host. When t
+// ends, the process has 5 s from the end of its input on; then it is killed.
+func Start(t testing.TB, cmd *exec.Cmd, start func(*exec.Cmd) error) *Process {
+	t.Helper()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	Need(t, start(cmd))
+	t.Cleanup(func() {
+		in.Close()
+		kill := time.AfterFunc(5*time.Second, func() { cmd.Process.Kill() })
+		defer kill.Stop()
+		cmd.Wait()
+	})
+	return &Process{cmd, in, bufio.NewReader(out)}
+}
+
+// Line returns the next line that the process prints.
+func (p *Process) Line(t testing.TB) string {
+	t.Helper()
+	line, err := p.Out.ReadString('\n')
+	if err != nil {
+		t.Fatalf("the program said %q, then: %v", line, err)
+	}
+	return strings.TrimSuffix(line, "\n")
+}
+
+// Ask gives the process a line.
+func (p *Process) Ask(t testing.TB, line string) {
+	t.Helper()
+	if _, err := io.WriteString(p.In, line+"\n"); err != nil {
+		t.Fatal(err)
+	}
+}
