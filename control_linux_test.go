@@ -1,56 +1,21 @@
 package tcpopt_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/tcpopt/tcpopt"
 	"github.com/tcpopt/tcpopt/internal/labtest"
 )
-
-// strace runs the test of that name again, under strace(1) and with
-// TCPOPT_STRACE set, and returns the trace of the system calls.
-func strace(t *testing.T, calls string) string {
-	t.Helper()
-	program, err := exec.LookPath("strace")
-	if err != nil {
-		t.Skip("no strace(1)")
-	}
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	trace := filepath.Join(t.TempDir(), "trace")
-	cmd := exec.Command(program, "-f", "-o", trace, "-e", "trace="+calls, exe, "-test.run=^"+t.Name()+"$")
-	cmd.Env = append(os.Environ(), "TCPOPT_STRACE=1")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		for _, reason := range []string{"ptrace(", "PTRACE_", "Exec format error"} {
-			if strings.Contains(string(out), reason) {
-				t.Skipf("strace(1) cannot trace here: %s", bytes.TrimSpace(out))
-			}
-		}
-		t.Fatalf("%v\n%s", err, out)
-	}
-	out, err := os.ReadFile(trace)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(out)
-}
 
 // TestAcceptSystemCalls counts by strace(1) what a server whose listener has the
 // Config does for keepalive while it accepts connections.
@@ -130,107 +95,6 @@ func acceptHTTP(t *testing.T, name string, secure bool, keepAlive time.Duration,
 	}
 	mark(name, "end")
 	return replies
-}
-
-// protocol returns SO_PROTOCOL. TCPConn.MultipathTCP does not tell under qemu's
-// user mode, nor of a listener.
-func protocol(t *testing.T, c any) int {
-	t.Helper()
-	rc, err := c.(syscall.Conn).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var n int
-	if cerr := rc.Control(func(fd uintptr) {
-		n, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PROTOCOL)
-	}); cerr != nil || err != nil {
-		t.Fatal(cerr, err)
-	}
-	return n
-}
-
-// TestNetFallsBackFromMultipath pins that package net drops the error of a
-// Control function on a multipath TCP socket, opens a plain one and calls it
-// again: where it fails, Go has changed, and the docs of DialControl and
-// ListenControl with it.
-func TestNetFallsBackFromMultipath(t *testing.T) {
-	const revise = "; if Go has changed, revise \"multipath TCP\" in the doc of "
-	plain := full
-	plain.UserTimeout = 0
-	base := untouched(t)
-	for _, tt := range []struct {
-		name     string
-		config   tcpopt.Config
-		calls    int
-		protocol int
-	}{
-		{"user timeout", full, 2, unix.IPPROTO_TCP},
-		{"no user timeout", plain, 1, unix.IPPROTO_MPTCP},
-	} {
-		want := overlay(base, tt.config)
-		t.Run("listener/"+tt.name, func(t *testing.T) {
-			w := watcher{f: tt.config.ListenControl}
-			l := listenWith(t, &net.ListenConfig{KeepAlive: -1, Control: w.control}, "tcp4")
-			if got := protocol(t, l); got != tt.protocol || len(w.sockets) != tt.calls {
-				t.Errorf("a listener of protocol %d after %d calls, want %d after %d"+revise+"ListenControl", got, len(w.sockets), tt.protocol, tt.calls)
-			}
-			for _, multipath := range []bool{false, true} {
-				d := net.Dialer{KeepAlive: -1}
-				d.SetMultipathTCP(multipath)
-				conn, err := d.Dial("tcp4", l.Addr().String())
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer conn.Close()
-				accepted, err := l.Accept()
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer accepted.Close()
-				if got := config(t, fromConn(t, accepted)); got != want {
-					t.Errorf("accepted connection has %+v, want its listener's %+v (multipath client: %v)", got, want, multipath)
-				}
-				speaks := unix.IPPROTO_TCP
-				if multipath {
-					speaks = tt.protocol
-				}
-				if got := protocol(t, accepted); got != speaks {
-					t.Errorf("accepted connection is of protocol %d, want %d (multipath client: %v)", got, speaks, multipath)
-				}
-			}
-		})
-		for _, multipath := range []bool{true, false} {
-			t.Run(fmt.Sprintf("dialer/%s/multipath server %v", tt.name, multipath), func(t *testing.T) {
-				l := listen(t, "tcp4", multipath)
-				w := watcher{f: tt.config.DialControl}
-				d := net.Dialer{KeepAlive: -1, Control: w.control}
-				d.SetMultipathTCP(true)
-				conn, err := d.Dial("tcp4", l.Addr().String())
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer conn.Close()
-				if got := protocol(t, conn); got != tt.protocol || len(w.sockets) != tt.calls {
-					t.Errorf("a connection of protocol %d after %d calls, want %d after %d"+revise+"DialControl", got, len(w.sockets), tt.protocol, tt.calls)
-				}
-				if got := config(t, fromConn(t, conn)); got != want {
-					t.Errorf("connection has %+v, want %+v", got, want)
-				}
-			})
-		}
-	}
-
-	// What plain TCP refuses too is not lost.
-	t.Run("dialer/refused", func(t *testing.T) {
-		w := watcher{f: tcpopt.Config{Idle: -1}.DialControl}
-		d := net.Dialer{KeepAlive: -1, Control: w.control}
-		d.SetMultipathTCP(true)
-		_, err := d.Dial("tcp4", listen(t, "tcp4", true).Addr().String())
-		w.wantRefused(t, "dial", err, syscall.EINVAL)
-		if len(w.sockets) != 2 {
-			t.Errorf("DialControl was called %d times, want 2"+revise+"DialControl", len(w.sockets))
-		}
-	})
 }
 
 // TestDialControlBoundsConnect dials a host behind a cut cable. By itself Linux

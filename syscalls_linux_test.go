@@ -1,9 +1,12 @@
 package tcpopt_test
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +15,36 @@ import (
 
 	"github.com/tcpopt/tcpopt"
 )
+
+// strace runs the test of that name again, under strace(1) and with
+// TCPOPT_STRACE set, and returns the trace of the system calls.
+func strace(t *testing.T, calls string) string {
+	t.Helper()
+	program, err := exec.LookPath("strace")
+	if err != nil {
+		t.Skip("no strace(1)")
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	trace := filepath.Join(t.TempDir(), "trace")
+	cmd := exec.Command(program, "-f", "-o", trace, "-e", "trace="+calls, exe, "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), "TCPOPT_STRACE=1")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		for _, reason := range []string{"ptrace(", "PTRACE_", "Exec format error"} {
+			if strings.Contains(string(out), reason) {
+				t.Skipf("strace(1) cannot trace here: %s", bytes.TrimSpace(out))
+			}
+		}
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err := os.ReadFile(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
 
 // TestSystemCalls counts the system calls of a call by strace(1).
 func TestSystemCalls(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
 	"testing"
 	"time"
 
@@ -51,6 +52,23 @@ func connectMultipath(t *testing.T) (client, server *net.TCPConn) {
 		}
 	}
 	return client, server
+}
+
+// protocol returns SO_PROTOCOL. TCPConn.MultipathTCP does not tell under qemu's
+// user mode, nor of a listener.
+func protocol(t *testing.T, c any) int {
+	t.Helper()
+	rc, err := c.(syscall.Conn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if cerr := rc.Control(func(fd uintptr) {
+		n, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PROTOCOL)
+	}); cerr != nil || err != nil {
+		t.Fatal(cerr, err)
+	}
+	return n
 }
 
 // TestMultipathListener is about what package net listens on by default.
@@ -102,84 +120,6 @@ func TestMultipathListener(t *testing.T) {
 	}
 }
 
-// TestRefusedChangesNothing looks at sockets that tcpopt itself refuses to read.
-func TestRefusedChangesNothing(t *testing.T) {
-	udp := newSocket(t, "udp4").(rawFD)
-	unixPair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(unixPair[1])
-	defer unix.Close(unixPair[0])
-	closed, _ := connect(t, "tcp4", false)
-	still, err := closed.File() // The same socket, which stays open.
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer still.Close()
-	closedSocket := fromConn(t, closed)
-	closed.Close()
-
-	for _, tt := range []struct {
-		name   string
-		socket tcpopt.Socket
-		fd     int
-		want   error
-	}{
-		{"udp", tcpopt.FromRawConn(udp), int(udp), errors.ErrUnsupported},
-		{"unix", tcpopt.FromRawConn(rawFD(unixPair[0])), unixPair[0], errors.ErrUnsupported},
-		{"closed", closedSocket, int(still.Fd()), net.ErrClosed},
-	} {
-		before := rawOptions(tt.fd)
-		for _, c := range []tcpopt.Config{{Enable: true}, full} {
-			if err := tt.socket.SetConfig(c); !errors.Is(err, tt.want) {
-				t.Errorf("%s: SetConfig(%+v) = %v, want %v", tt.name, c, err, tt.want)
-			}
-		}
-		if err := tt.socket.SetKeepAlive(true); !errors.Is(err, tt.want) {
-			t.Errorf("%s: SetKeepAlive = %v, want %v", tt.name, err, tt.want)
-		}
-		if after := rawOptions(tt.fd); after != before {
-			t.Errorf("%s: options are %v, want %v", tt.name, after, before)
-		}
-	}
-}
-
-// rawOptions reads the five options without tcpopt; one that is refused is -1.
-func rawOptions(fd int) (all [5]int) {
-	for i, o := range [...]struct{ level, name int }{
-		{unix.SOL_SOCKET, unix.SO_KEEPALIVE},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL},
-		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT},
-		{unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT},
-	} {
-		n, err := unix.GetsockoptInt(fd, o.level, o.name)
-		if err != nil {
-			n = -1
-		}
-		all[i] = n
-	}
-	return all
-}
-
-// TestRawOptions compares what tcpopt reads with what the kernel has.
-func TestRawOptions(t *testing.T) {
-	client, _ := connect(t, "tcp4", false)
-	if err := fromConn(t, client).SetConfig(full); err != nil {
-		t.Fatal(err)
-	}
-	rc, err := client.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	rc.Control(func(fd uintptr) {
-		if got, want := rawOptions(int(fd)), [...]int{1, 33, 11, 4, 44000}; got != want {
-			t.Errorf("the kernel has %v, want %v", got, want)
-		}
-	})
-}
-
 // TestProgressFallback has a multipath TCP socket whose peer speaks plain TCP.
 func TestProgressFallback(t *testing.T) {
 	needMultipath(t)
@@ -200,4 +140,88 @@ func TestProgressFallback(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, s, "acknowledged", func(p tcpopt.Progress) bool { return p.Acked >= 1000 && p.Pending == 0 })
+}
+
+// TestNetFallsBackFromMultipath pins that package net drops the error of a
+// Control function on a multipath TCP socket, opens a plain one and calls it
+// again: where it fails, Go has changed, and the docs of DialControl and
+// ListenControl with it.
+func TestNetFallsBackFromMultipath(t *testing.T) {
+	const revise = "; if Go has changed, revise \"multipath TCP\" in the doc of "
+	plain := full
+	plain.UserTimeout = 0
+	base := untouched(t)
+	for _, tt := range []struct {
+		name     string
+		config   tcpopt.Config
+		calls    int
+		protocol int
+	}{
+		{"user timeout", full, 2, unix.IPPROTO_TCP},
+		{"no user timeout", plain, 1, unix.IPPROTO_MPTCP},
+	} {
+		want := overlay(base, tt.config)
+		t.Run("listener/"+tt.name, func(t *testing.T) {
+			w := watcher{f: tt.config.ListenControl}
+			l := listenWith(t, &net.ListenConfig{KeepAlive: -1, Control: w.control}, "tcp4")
+			if got := protocol(t, l); got != tt.protocol || len(w.sockets) != tt.calls {
+				t.Errorf("a listener of protocol %d after %d calls, want %d after %d"+revise+"ListenControl", got, len(w.sockets), tt.protocol, tt.calls)
+			}
+			for _, multipath := range []bool{false, true} {
+				d := net.Dialer{KeepAlive: -1}
+				d.SetMultipathTCP(multipath)
+				conn, err := d.Dial("tcp4", l.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				accepted, err := l.Accept()
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer accepted.Close()
+				if got := config(t, fromConn(t, accepted)); got != want {
+					t.Errorf("accepted connection has %+v, want its listener's %+v (multipath client: %v)", got, want, multipath)
+				}
+				speaks := unix.IPPROTO_TCP
+				if multipath {
+					speaks = tt.protocol
+				}
+				if got := protocol(t, accepted); got != speaks {
+					t.Errorf("accepted connection is of protocol %d, want %d (multipath client: %v)", got, speaks, multipath)
+				}
+			}
+		})
+		for _, multipath := range []bool{true, false} {
+			t.Run(fmt.Sprintf("dialer/%s/multipath server %v", tt.name, multipath), func(t *testing.T) {
+				l := listen(t, "tcp4", multipath)
+				w := watcher{f: tt.config.DialControl}
+				d := net.Dialer{KeepAlive: -1, Control: w.control}
+				d.SetMultipathTCP(true)
+				conn, err := d.Dial("tcp4", l.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+				if got := protocol(t, conn); got != tt.protocol || len(w.sockets) != tt.calls {
+					t.Errorf("a connection of protocol %d after %d calls, want %d after %d"+revise+"DialControl", got, len(w.sockets), tt.protocol, tt.calls)
+				}
+				if got := config(t, fromConn(t, conn)); got != want {
+					t.Errorf("connection has %+v, want %+v", got, want)
+				}
+			})
+		}
+	}
+
+	// What plain TCP refuses too is not lost.
+	t.Run("dialer/refused", func(t *testing.T) {
+		w := watcher{f: tcpopt.Config{Idle: -1}.DialControl}
+		d := net.Dialer{KeepAlive: -1, Control: w.control}
+		d.SetMultipathTCP(true)
+		_, err := d.Dial("tcp4", listen(t, "tcp4", true).Addr().String())
+		w.wantRefused(t, "dial", err, syscall.EINVAL)
+		if len(w.sockets) != 2 {
+			t.Errorf("DialControl was called %d times, want 2"+revise+"DialControl", len(w.sockets))
+		}
+	})
 }

@@ -1,0 +1,55 @@
+package tcpopt_test
+
+import (
+	"testing"
+
+	"github.com/tcpopt/tcpopt"
+)
+
+// TestAllocs holds every method to no allocation.
+func TestAllocs(t *testing.T) {
+	plain, _ := connect(t, "tcp4", false)
+	secure, _ := connectTLS(t)
+	sockets := map[string]tcpopt.Socket{"tcp": fromConn(t, plain), "tls": fromConn(t, secure)}
+	for _, tt := range multipathSubjects(t) {
+		if tt.missing == nil {
+			sockets[tt.name] = tt.socket
+		}
+	}
+	for name, s := range sockets {
+		for _, tt := range allCalls {
+			if tt.call(s) != nil {
+				continue // An error may allocate.
+			}
+			if n := testing.AllocsPerRun(100, func() { tt.call(s) }); n != 0 {
+				t.Errorf("%s: %s allocates %v times", name, tt.name, n)
+			}
+		}
+		c := full
+		if s.SetConfig(c) != nil {
+			c.UserTimeout = 0
+		}
+		if n := testing.AllocsPerRun(100, func() { s.SetConfig(c) }); n != 0 {
+			t.Errorf("%s: SetConfig(%+v) allocates %v times", name, c, n)
+		}
+	}
+}
+
+func BenchmarkSocket(b *testing.B) {
+	client, _ := connect(b, "tcp4", false)
+	s := fromConn(b, client)
+	for _, tt := range allCalls {
+		b.Run(tt.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				tt.call(s)
+			}
+		})
+	}
+	b.Run("SetConfig of all", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			s.SetConfig(full)
+		}
+	})
+}

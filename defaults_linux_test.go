@@ -1,0 +1,156 @@
+package tcpopt_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/labtest"
+)
+
+// inHost calls f in a host whose defaults are 600 s, 10 s and 5, on a thread that
+// ends with f.
+func inHost(t *testing.T, f func()) {
+	t.Helper()
+	host := labtest.NewHost(t)
+	labtest.Need(t, host.Do(func() error {
+		for name, value := range map[string]string{"time": "600", "intvl": "10", "probes": "5"} {
+			if err := os.WriteFile("/proc/sys/net/ipv4/tcp_keepalive_"+name, []byte(value), 0); err != nil {
+				return err
+			}
+		}
+		f()
+		return nil
+	}))
+}
+
+func wantDefaults(t *testing.T) {
+	t.Helper()
+	want := tcpopt.Config{Idle: 600 * time.Second, Interval: 10 * time.Second, Count: 5}
+	if got, err := tcpopt.Defaults(); got != want || err != nil {
+		t.Errorf("Defaults() = %+v, %v, want %+v", got, err, want)
+	}
+}
+
+func wantSettings(t *testing.T, values ...int64) {
+	t.Helper()
+	want := []tcpopt.Setting{
+		{Name: "net.ipv4.tcp_keepalive_time", Value: values[0], Unit: time.Second},
+		{Name: "net.ipv4.tcp_keepalive_intvl", Value: values[1], Unit: time.Second},
+		{Name: "net.ipv4.tcp_keepalive_probes", Value: values[2]},
+	}
+	if got, err := tcpopt.SystemSettings(); !slices.Equal(got, want) || err != nil {
+		t.Errorf("SystemSettings() = %+v, %v, want %+v", got, err, want)
+	}
+}
+
+func TestDefaultsInNamespace(t *testing.T) {
+	inHost(t, func() {
+		wantDefaults(t)
+		wantSettings(t, 600, 10, 5)
+		// A row of a system whose sockets cannot be asked.
+		client, _ := connect(t, "tcp4", false)
+		if got, err := tcpopt.SystemRow.Get(fromConn(t, client)); got != 600*time.Second || err != nil {
+			t.Errorf("get of a system-wide value = %v, %v, want 10m", got, err)
+		}
+		wantError(t, "set of a system-wide value", tcpopt.SystemRow.Set(fromConn(t, client), time.Second), tcpopt.SystemRow.Label(), errors.ErrUnsupported)
+	})
+}
+
+func TestDefaultsWithoutProc(t *testing.T) {
+	inHost(t, func() {
+		hideProc(t)
+		wantDefaults(t)
+		settings, err := tcpopt.SystemSettings()
+		if err != nil || len(settings) != 3 {
+			t.Errorf("SystemSettings() = %+v, %v, want three", settings, err)
+		}
+		for _, s := range settings {
+			if !errors.Is(s.Err, fs.ErrNotExist) || s.Value != 0 {
+				t.Errorf("%+v, want fs.ErrNotExist", s)
+			}
+		}
+	})
+}
+
+// TestDefaultsWrongProc has a /proc like that of gVisor: it is not what sockets
+// get.
+func TestDefaultsWrongProc(t *testing.T) {
+	inHost(t, func() {
+		hideProc(t)
+		if err := os.MkdirAll("/proc/sys/net/ipv4", 0o777); err != nil {
+			t.Error(err)
+		}
+		for name, value := range map[string]string{"time": "7200", "intvl": "0", "probes": "0"} {
+			if err := os.WriteFile("/proc/sys/net/ipv4/tcp_keepalive_"+name, []byte(value), 0o666); err != nil {
+				t.Error(err)
+			}
+		}
+		wantDefaults(t)
+		wantSettings(t, 7200, 0, 0)
+	})
+}
+
+// hideProc puts an empty file system over /proc, for the calling thread alone.
+func hideProc(t *testing.T) {
+	t.Helper()
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		t.Error(err)
+		return
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		t.Error(err)
+		return
+	}
+	if err := unix.Mount("none", "/proc", "tmpfs", 0, ""); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDefaultsWithoutSocket is in a sandbox that refuses to make a socket.
+func TestDefaultsWithoutSocket(t *testing.T) {
+	var missing error
+	inHost(t, func() {
+		if missing = refuseSockets(); missing == nil {
+			wantDefaults(t)
+		}
+	})
+	if missing != nil {
+		t.Skipf("no seccomp filters here: %v", missing)
+	}
+}
+
+// refuseSockets makes socket(2) fail with EPERM in the calling thread.
+func refuseSockets() error {
+	socket := uint32(unix.SYS_SOCKET)
+	if runtime.GOARCH == "386" || runtime.GOARCH == "s390x" {
+		socket = 102 // socketcall(2)
+	}
+	filter := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // The system call's number.
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: socket, Jf: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	}
+	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	if err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&prog)), 0, 0); err != nil {
+		return err
+	}
+	if _, err := net.Listen("tcp", "127.0.0.1:0"); !errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("net.Listen behind the filter: %v, want EPERM", err)
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package tcpopt_test
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/tcpopt/tcpopt"
+)
+
+func TestClosed(t *testing.T) {
+	client, _ := connect(t, "tcp4", false)
+	rc, err := client.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := fromConn(t, client)
+	client.Close()
+	for _, tt := range allCalls {
+		for _, s := range []tcpopt.Socket{s, tcpopt.FromRawConn(rc)} {
+			err := tt.call(s)
+			if errors.Is(err, errors.ErrUnsupported) && strings.HasPrefix(tt.name, "Set") {
+				continue // The system lacks it, closed or not.
+			}
+			wantError(t, tt.name, err, tt.label, net.ErrClosed)
+		}
+	}
+	if err := s.SetConfig(full); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("SetConfig(%+v) = %v, want net.ErrClosed", full, err)
+	}
+}
+
+func TestNotTCP(t *testing.T) {
+	needSockets(t)
+	for network, tcp := range map[string]string{"udp4": "tcp4", "udp6": "tcp6"} {
+		t.Run(network, func(t *testing.T) {
+			if err := networkMissing(tcp); err != nil {
+				t.Skip(err)
+			}
+			testNotTCP(t, newSocket(t, network))
+		})
+	}
+	t.Run("unix", func(t *testing.T) {
+		l := unixListener(t)
+		if l == nil {
+			t.Skip("no Unix sockets here")
+		}
+		unix, err := net.Dial("unix", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close()
+		c := unix.(*net.UnixConn)
+		if s, err := tcpopt.FromConn(c); !errors.Is(err, errors.ErrUnsupported) || s != (tcpopt.Socket{}) {
+			t.Errorf("FromConn(%T) = %v, %v, want none and errors.ErrUnsupported", c, s, err)
+		}
+		if s, err := tcpopt.FromListener(l); !errors.Is(err, errors.ErrUnsupported) || s != (tcpopt.Socket{}) {
+			t.Errorf("FromListener(%T) = %v, %v, want none and errors.ErrUnsupported", l, s, err)
+		}
+		rc, err := c.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		testNotTCP(t, rc)
+	})
+}
+
+func testNotTCP(t *testing.T, rc syscall.RawConn) {
+	t.Helper()
+	if s, err := tcpopt.FromConn(conn{rc: rc}); !errors.Is(err, errors.ErrUnsupported) || s != (tcpopt.Socket{}) {
+		t.Errorf("FromConn = %v, %v, want none and errors.ErrUnsupported", s, err)
+	}
+	for _, tt := range allCalls {
+		wantError(t, tt.name, tt.call(tcpopt.FromRawConn(rc)), tt.label, errors.ErrUnsupported)
+	}
+}
