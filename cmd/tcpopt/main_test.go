@@ -2,16 +2,15 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
 
-	"github.com/tcpopt/tcpopt"
 	"github.com/tcpopt/tcpopt/internal/netlab"
 )
 
@@ -27,6 +26,16 @@ func TestMain(m *testing.M) {
 	// Most tests wait for timers, not for a processor. An argument outranks it.
 	flag.Set("test.parallel", "16")
 	os.Exit(m.Run())
+}
+
+// programs are what the test binary does as another program, by the value of
+// TCPOPT_PROGRAM.
+var programs = map[string]func() int{}
+
+// register adds a program.
+func register(name string, program func() int) bool {
+	programs[name] = program
+	return true
 }
 
 func TestUsage(t *testing.T) {
@@ -64,51 +73,6 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-func TestDefaults(t *testing.T) {
-	want, err := tcpopt.Defaults()
-	wantStatus := 0
-	if err != nil {
-		wantStatus = 1
-	}
-	var stdout, stderr bytes.Buffer
-	if status := run([]string{"defaults", "-json"}, &stdout, &stderr); status != wantStatus || (stderr.Len() > 0) != (err != nil) {
-		t.Fatalf("status %d, stderr %q, want %d", status, &stderr, wantStatus)
-	}
-	var got report
-	if err := json.Unmarshal(stdout.Bytes(), &got); err != nil {
-		t.Fatalf("%v in %s", err, &stdout)
-	}
-	if got.OS != runtime.GOOS {
-		t.Errorf("os is %q", got.OS)
-	}
-	if wantStatus == 1 {
-		if got.Defaults != (values{}) || len(got.Options) > 0 {
-			t.Errorf("%+v with status %d", got, 1)
-		}
-		return
-	}
-	if d := got.Defaults; d.Enable == nil || *d.Enable != want.Enable || d.Idle == nil || *d.Idle != want.Idle.Seconds() {
-		t.Errorf("defaults are %s, want %+v", &stdout, want)
-	}
-	settings, _ := tcpopt.SystemSettings()
-	if len(got.Settings) != len(settings) {
-		t.Errorf("settings are %+v, want %+v", got.Settings, settings)
-	}
-	if len(got.Options) < 5 || got.Options[0] != (option{"SO_KEEPALIVE", "enable", true, true}) {
-		t.Errorf("options are %+v", got.Options)
-	}
-
-	stdout.Reset()
-	if status := run([]string{"defaults"}, &stdout, &stderr); status != 0 {
-		t.Errorf("status %d, stderr %q", status, &stderr)
-	}
-	for _, words := range []string{"A new TCP socket on " + runtime.GOOS, "keepalive     off", "idle          " + want.Idle.String(), "SO_KEEPALIVE"} {
-		if !strings.Contains(stdout.String(), words) {
-			t.Errorf("no %q in\n%s", words, &stdout)
-		}
-	}
-}
-
 func TestConclude(t *testing.T) {
 	plain, other := errors.New("tcpopt: one"), errors.New("two")
 	for _, tt := range []struct {
@@ -128,6 +92,111 @@ func TestConclude(t *testing.T) {
 		var stderr bytes.Buffer
 		if status := conclude(&stderr, "who", tt.err); status != tt.status || stderr.String() != tt.want {
 			t.Errorf("%s: status %d, stderr %q, want %d and %q", tt.name, status, &stderr, tt.status, tt.want)
+		}
+	}
+}
+
+// TestMisuse tells verbs what they cannot do: one line says so, and no
+// process is looked at.
+func TestMisuse(t *testing.T) {
+	for _, tt := range []struct{ name, args, want string }{
+		{"unknown flag", "ls -nonsense", "-nonsense"},
+		{"argument", "ls more", `unexpected argument "more"`},
+		{"process by a word", "ls -pid init", `"init"`},
+		{"process 0", "ls -pid 0", "number of a process"},
+		{"negative process", "ls -pid -7", "number of a process"},
+		{"process too big", "ls -pid 4294967297", "number of a process"},
+		{"no command", "ls -name=", "name of a command"},
+		{"no address", "ls -local 10.0.0", "want ADDR, CIDR, :port or ADDR:port"},
+		{"no network", "ls -remote 10.0.0.0/40", `"10.0.0.0/40"`},
+		{"no port", "ls -remote :port", `":port"`},
+		{"no state", "ls -state happy", "want one of established"},
+		{"state that no process's socket has", "ls -state time-wait", "want one of established"},
+		{"no duration", "ls -slower 60", "want a duration"},
+		{"negative duration", "ls -slower -1m", "want more than 0"},
+		{"totals by what", "ls -by colour", "want command or remote"},
+		{"flag without value", "ls -slower", "needs an argument"},
+		{"set without process", "set -all -on", "-pid or -name is needed"},
+		{"set without sockets", "set -pid 1 -on", "-fd, -local, -remote or -all is needed"},
+		{"set of processes in two ways", "set -name x -pid 1 -all -on", "-pid and -name exclude each other"},
+		{"set nothing", "set -pid 1 -all", "set what?"},
+		{"set all and one", "set -pid 1 -all -fd 3 -on", "-all excludes"},
+		{"set all and some", "set -pid 1 -all -remote :80 -on", "-all excludes"},
+		{"descriptor of many", "set -pid 1 -pid 2 -fd 3 -on", "-fd needs one -pid"},
+		{"descriptor of a name", "set -name x -fd 3 -on", "-fd needs one -pid"},
+		{"negative descriptor", "set -pid 1 -fd -3 -on", "number of a descriptor"},
+		{"on and off", "set -pid 1 -all -on -off", "-on and -off exclude each other"},
+		{"within and on", "set -pid 1 -all -within 30s -on", "-within excludes"},
+		{"within and idle", "set -pid 1 -all -within 30s -idle 3s", "-within excludes"},
+		{"within too little", "set -pid 1 -all -within 1s", "the least is 3s"},
+		{"within no duration", "set -pid 1 -all -within soon", "want a duration"},
+		{"no user timeout without within", "set -pid 1 -all -on -no-user-timeout", "-no-user-timeout goes with -within"},
+		{"idle of 0", "set -pid 1 -all -idle 0s", "want more than 0"},
+		{"idle beyond the range", "set -pid 1 -all -idle 100000s", "out of range"},
+		{"interval beyond the range", "set -pid 1 -all -interval 100000s", "out of range"},
+		{"count beyond the range", "set -pid 1 -all -count 128", "out of range"},
+		{"count of 0", "set -pid 1 -all -count 0", "want a number above 0"},
+		{"count with more", "set -pid 1 -all -count 3x", "want a number above 0"},
+		{"metrics to nowhere", "metrics -o=", "name of a file"},
+		{"metrics of something", "metrics more", `unexpected argument "more"`},
+		{"completion of something", "completion extra", `unexpected argument "extra"`},
+		{"negative user timeout", "set -pid 1 -all -user-timeout -1s", "want 0 or more"},
+		{"plan of nothing", "plan -json", "within what time?"},
+		{"plan of two", "plan 30s 40s", `unexpected argument "40s"`},
+		{"plan of two around a flag", "plan 30s -json 40s", `unexpected argument "40s"`},
+		{"plan of a number", "plan 30", "want a duration"},
+		{"plan of a word", "plan soon", "want a duration"},
+		{"plan of no time", "plan 0s", "want more than 0"},
+		{"plan of a negative time", "plan -- -30s", "want more than 0"},
+		{"plan of a flag", "plan -30s", "-30s"},
+		{"plan of too little", "plan 2.9s", "the least is 3s"},
+		{"plan beyond the range", "plan 600h", "out of range"},
+		{"demo with an argument", "demo more", `unexpected argument "more"`},
+		{"demo within no duration", "demo -within soon", "want a duration"},
+		{"demo within nothing", "demo -within 0s", "want more than 0"},
+		{"demo within too little", "demo -within 2s", "the least is 3s"},
+		{"demo within too much", "demo -within 1000h", "out of range"},
+		{"user timeout beyond the range", "set -pid 1 -all -user-timeout 600h", "out of range"},
+	} {
+		if strings.Contains(tt.want, "range") || strings.Contains(tt.want, "least") {
+			if runtime.GOOS != "linux" {
+				continue // It has its own ranges.
+			}
+		}
+		var stdout, stderr bytes.Buffer
+		status := run(strings.Fields(tt.args), &stdout, &stderr)
+		if status != 2 || stdout.Len() > 0 || !strings.Contains(stderr.String(), tt.want) || strings.Count(stderr.String(), "\n") != 1 {
+			t.Errorf("%s: status %d, stdout %q, stderr %q, want 2 and a line with %q", tt.name, status, &stdout, &stderr, tt.want)
+		}
+	}
+}
+
+// TestForeign is of the systems that show no sockets of other processes.
+func TestForeign(t *testing.T) {
+	if runtime.GOOS == "linux" {
+		t.Skip("this OS has pidfd_getfd")
+	}
+	for _, args := range []string{"ls", "set -pid 1 -all -on", "demo", "metrics"} {
+		var stdout, stderr bytes.Buffer
+		status := run(strings.Fields(args), &stdout, &stderr)
+		if status != 1 || stdout.Len() > 0 || !strings.Contains(stderr.String(), "not on "+runtime.GOOS) || strings.Count(stderr.String(), "\n") != 1 {
+			t.Errorf("%s: status %d, stdout %q, stderr %q, want 1 and a line", args, status, &stdout, &stderr)
+		}
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, v := range verbs {
+		verb := v.name
+		var stdout, stderr bytes.Buffer
+		status := run([]string{verb, "-h"}, &stdout, &stderr)
+		if status != 0 || stderr.Len() > 0 || !regexp.MustCompile(`\nexample: .*\btcpopt `+verb+`\b.*\n$`).MatchString(stdout.String()) {
+			t.Errorf("%s -h: status %d, stdout %q, stderr %q", verb, status, &stdout, &stderr)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^  (-\S+)`).FindAllStringSubmatch(stdout.String(), -1) {
+			if !regexp.MustCompile(`[[( ]` + m[1] + `[]) ]`).MatchString(v.args) {
+				t.Errorf("%s -h: no %s in %q", verb, m[1], v.args)
+			}
 		}
 	}
 }

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/tcpopt/tcpopt"
+)
+
+func TestDefaults(t *testing.T) {
+	want, err := tcpopt.Defaults()
+	wantStatus := 0
+	if err != nil {
+		wantStatus = 1
+	}
+	var stdout, stderr bytes.Buffer
+	if status := run([]string{"defaults", "-json"}, &stdout, &stderr); status != wantStatus || (stderr.Len() > 0) != (err != nil) {
+		t.Fatalf("status %d, stderr %q, want %d", status, &stderr, wantStatus)
+	}
+	var got report
+	if err := json.Unmarshal(stdout.Bytes(), &got); err != nil {
+		t.Fatalf("%v in %s", err, &stdout)
+	}
+	if got.OS != runtime.GOOS {
+		t.Errorf("os is %q", got.OS)
+	}
+	if wantStatus == 1 {
+		if got.Defaults != (values{}) || len(got.Options) > 0 {
+			t.Errorf("%+v with status %d", got, 1)
+		}
+		return
+	}
+	if d := got.Defaults; d.Enable == nil || *d.Enable != want.Enable || d.Idle == nil || *d.Idle != want.Idle.Seconds() {
+		t.Errorf("defaults are %s, want %+v", &stdout, want)
+	}
+	settings, _ := tcpopt.SystemSettings()
+	if len(got.Settings) != len(settings) {
+		t.Errorf("settings are %+v, want %+v", got.Settings, settings)
+	}
+	if len(got.Options) < 5 || got.Options[0] != (option{"SO_KEEPALIVE", "enable", true, true}) {
+		t.Errorf("options are %+v", got.Options)
+	}
+
+	stdout.Reset()
+	if status := run([]string{"defaults"}, &stdout, &stderr); status != 0 {
+		t.Errorf("status %d, stderr %q", status, &stderr)
+	}
+	for _, words := range []string{"A new TCP socket on " + runtime.GOOS, "keepalive     off", "idle          " + want.Idle.String(), "SO_KEEPALIVE"} {
+		if !strings.Contains(stdout.String(), words) {
+			t.Errorf("no %q in\n%s", words, &stdout)
+		}
+	}
+}
