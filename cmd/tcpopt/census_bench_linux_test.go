@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tcpopt/tcpopt/internal/census"
 )
 
 // BenchmarkLs lists 10⁴ connections of several processes to a file, in turns with
@@ -48,12 +50,12 @@ func BenchmarkLs(b *testing.B) {
 	}
 	var holds []time.Duration
 	for range 10 {
-		c, err := takeCensus(&query{fd: -1})
-		if err != nil || len(c.sockets) < 2*programs*connections {
-			b.Fatalf("%d sockets, %v", len(c.sockets), err)
+		c, err := census.Take(&census.Query{})
+		if err != nil || len(c.Sockets) < 2*programs*connections {
+			b.Fatalf("%d sockets, %v", len(c.Sockets), err)
 		}
-		for i := range c.sockets {
-			holds = append(holds, c.sockets[i].held)
+		for i := range c.Sockets {
+			holds = append(holds, c.Sockets[i].Held)
 		}
 	}
 	median := func(d []time.Duration) float64 {

@@ -28,6 +28,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/census"
 	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
@@ -464,6 +465,13 @@ func TestLsExact(t *testing.T) {
 	}
 }
 
+// namespaceOf is the network namespace of dir, a thread of /proc.
+func namespaceOf(dir string) (uint64, error) {
+	var st unix.Stat_t // Of the namespace, to which the link leads.
+	err := unix.Stat(dir+"/ns/net", &st)
+	return st.Ino, err
+}
+
 // exact compares what ls has of a program's sockets with what that has itself.
 // The first is its listener; 50 have the Config of hold.
 func exact(t *testing.T, r *running, all []held) {
@@ -875,52 +883,6 @@ func TestLsLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestTakingAllocatesNothing is of the time in which a duplicate is held.
-func TestTakingAllocatesNothing(t *testing.T) {
-	needsTaking(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	rc, _ := l.(*net.TCPListener).SyscallConn()
-	var fd int
-	var st unix.Stat_t
-	rc.Control(func(f uintptr) { fd = int(f); unix.Fstat(fd, &st) })
-	pidfd, err := unix.PidfdOpen(os.Getpid(), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unix.Close(pidfd)
-	var look look
-	if n := testing.AllocsPerRun(100, func() {
-		if err := look.take(pidfd, fd, uint32(st.Ino), nil); err != nil {
-			t.Fatal(err)
-		}
-	}); n != 0 {
-		t.Errorf("%v allocations, want 0", n)
-	}
-	if err := look.take(pidfd, fd, uint32(st.Ino)+1, nil); err != errChanged {
-		t.Errorf("another inode: %v", err)
-	}
-	u, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer u.Close()
-	rc, _ = u.(*net.UDPConn).SyscallConn()
-	rc.Control(func(f uintptr) { fd = int(f); unix.Fstat(fd, &st) })
-	if err := look.take(pidfd, fd, uint32(st.Ino), nil); err != errChanged {
-		t.Errorf("UDP: %v", err)
-	}
-	if err := look.take(pidfd, pidfd, 1, nil); err != errChanged {
-		t.Errorf("no socket: %v", err)
-	}
-	if err := look.take(pidfd, 1<<20, 1, nil); err != errChanged {
-		t.Errorf("no descriptor: %v", err)
-	}
-}
-
 // urgently starts a program that other programs do not keep from the processor,
 // or plainly where that needs CAP_SYS_NICE.
 func urgently(cmd *exec.Cmd) error {
@@ -994,13 +956,13 @@ func TestChurn(t *testing.T) {
 						t.Errorf("listed %v", s)
 					}
 				}
-				c, err := takeCensus(&query{pids: []int{pid}, fd: -1})
+				c, err := census.Take(&census.Query{PIDs: []int{pid}})
 				if err != nil {
 					t.Fatal(err)
 				}
-				rows += len(c.sockets)
-				for i := range c.sockets {
-					held = max(held, c.sockets[i].held)
+				rows += len(c.Sockets)
+				for i := range c.Sockets {
+					held = max(held, c.Sockets[i].Held)
 				}
 				return rows > 0
 			}
@@ -1026,105 +988,5 @@ func TestChurn(t *testing.T) {
 				during("nothing", func() bool { time.Sleep(span); return true })
 			}
 		})
-	}
-}
-
-// TestUndisturbed has a nice thread, which is to be as nice afterwards.
-func TestUndisturbed(t *testing.T) {
-	runtime.LockOSThread() // And never unlocked: the thread ends with the test.
-	if err := unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), 5); err != nil {
-		t.Fatal(err)
-	}
-	policy := func() unix.SchedAttr {
-		attr, err := unix.SchedGetAttr(0, 0)
-		if err != nil {
-			t.Skipf("no scheduling policies here: %v", err)
-		}
-		return *attr
-	}
-	before := policy()
-	calm := undisturbed()
-	during := policy()
-	calm()
-	if after := policy(); after != before || after.Nice != 5 {
-		t.Errorf("afterwards %+v, before %+v", after, before)
-	}
-	if during == before {
-		t.Skip("no CAP_SYS_NICE")
-	}
-	if during.Policy != unix.SCHED_FIFO {
-		t.Errorf("undisturbed is %+v", during)
-	}
-}
-
-func TestNetGroups(t *testing.T) {
-	const v2 = "0::/user.slice\n"
-	const both = "5:net_cls,net_prio:/docker/1\n4:memory:/x\n0::/\n"
-	for _, tt := range []struct{ name, a, b string }{
-		{"none", v2, "0::/system.slice\n4:memory:/y\n"},
-		{"the same", both, "9:net_cls,net_prio:/docker/1\n4:memory:/z\n"},
-		{"in another order", "2:net_prio:/a\n1:net_cls:/b\n", "1:net_cls:/b\n2:net_prio:/a\n"},
-	} {
-		if a, b := netGroups(tt.a), netGroups(tt.b); a != b {
-			t.Errorf("%s: %q and %q differ", tt.name, a, b)
-		}
-	}
-	for _, tt := range []struct{ name, a, b string }{
-		{"another class", both, "5:net_cls,net_prio:/docker/2\n"},
-		{"none and one", v2, both},
-		{"path with a colon", "1:net_cls:/a:b\n", "1:net_cls:/a:c\n"},
-	} {
-		if a, b := netGroups(tt.a), netGroups(tt.b); a == b {
-			t.Errorf("%s: %q twice", tt.name, a)
-		}
-	}
-}
-
-// TestParseTable parses lines as Linux 6.18 gave them, little-endian.
-func TestParseTable(t *testing.T) {
-	const head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-	const line = "   5: 0100007F:B043 0200007F:DA7A 01 0000002A:00000007 02:000004E2 00000000     0        0 2108337 2 000000008d058030 20 0 0 10 -1\n"
-	const line6 = "   0: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 77 1 0000000000000000 100 0 0 10 0\n"
-	var got []entry
-	if err := parseTable([]byte(head+line+line6), func(e entry) { got = append(got, e) }); err != nil || len(got) != 2 {
-		t.Fatalf("%v, %v", got, err)
-	}
-	e := got[0]
-	if e.inode != 2108337 || e.state != 1 || e.queue != 42 || e.local.Port() != 0xb043 || e.remote.Port() != 0xda7a {
-		t.Errorf("%+v", e)
-	}
-	if nativeIsLittle() && (e.local.String() != "127.0.0.1:45123" || got[1].local.String() != "[::1]:8080") {
-		t.Errorf("%v, %v", e.local, got[1].local)
-	}
-	for _, bad := range []string{"x\n", strings.Replace(line, "0100007F:", "0100007:", 1), strings.Replace(line, "2108337", "x", 1),
-		strings.Replace(line, " 01 ", " zz ", 1), line[:60] + "\n"} {
-		if err := parseTable([]byte(head+bad), func(entry) {}); err == nil {
-			t.Errorf("no error from %q", bad)
-		}
-	}
-	if err := parseTable(nil, nil); err != nil {
-		t.Error(err)
-	}
-}
-
-func nativeIsLittle() bool { n := uint16(1); return *(*byte)(unsafe.Pointer(&n)) == 1 }
-
-func FuzzParseTable(f *testing.F) {
-	f.Add([]byte("x\n   5: 0100007F:B043 0200007F:DA7A 01 0000002A:00000007 02:000004E2 00000000     0        0 2108337 2 0 20 0 0 10 -1\n"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		parseTable(text, func(e entry) {
-			if int(e.state) >= len(states) || !e.local.IsValid() {
-				t.Errorf("%+v", e)
-			}
-		})
-	})
-}
-
-func TestSocketInode(t *testing.T) {
-	for link, want := range map[string]uint32{"socket:[123]": 123, "socket:[4294967295]": 4294967295, "socket:[4294967296]": 0,
-		"socket:[99999999999999999999]": 0, "socket:[]": 0, "socket:[": 0, "pipe:[12]": 0, "/dev/null": 0, "": 0, "socket:[1x]": 0} {
-		if n, ok := socketInode([]byte(link)); n != want || ok != (want != 0) {
-			t.Errorf("socketInode(%q) = %d, %v, want %d", link, n, ok, want)
-		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/census"
 	"github.com/tcpopt/tcpopt/internal/labtest"
 	"github.com/tcpopt/tcpopt/internal/netlab"
 )
@@ -453,7 +454,7 @@ func TestNotConnected(t *testing.T) {
 // TestSetGone is of a socket that ends between the census and the visit.
 func TestSetGone(t *testing.T) {
 	on := true
-	j := newJob(&tcpSocket{pid: 1 << 22, state: "established", config: tcpopt.Config{Idle: time.Minute, Count: 7}}, &change{enable: &on}, false)
+	j := newJob(&census.Socket{PID: 1 << 22, State: "established", Config: tcpopt.Config{Idle: time.Minute, Count: 7}}, &change{enable: &on}, false)
 	doJobs(t.Context(), []*job{j})
 	var b strings.Builder
 	if printJobs(&b, []*job{j}, false) || !strings.Contains(b.String(), "before   off, idle 1m0s,") || !strings.Contains(b.String(), "failed: pidfd_open") || strings.Contains(b.String(), "restore") {
@@ -464,11 +465,11 @@ func TestSetGone(t *testing.T) {
 // TestRestoreTooLong is where the system's idle time is more than a socket takes.
 func TestRestoreTooLong(t *testing.T) {
 	before := tcpopt.Config{Idle: 24 * time.Hour, Interval: 75 * time.Second, Count: 9}
-	s := &tcpSocket{pid: 7, fd: 3, command: "x", state: "established", hasUserTimeout: true, config: before,
-		local: netip.MustParseAddrPort("10.0.0.1:1"), remote: netip.MustParseAddrPort("10.0.0.2:2")}
+	s := &census.Socket{PID: 7, FD: 3, Command: "x", State: "established", HasUserTimeout: true, Config: before,
+		Local: netip.MustParseAddrPort("10.0.0.1:1"), Remote: netip.MustParseAddrPort("10.0.0.2:2")}
 	d := time.Minute
 	j := &job{socket: s, change: &change{idle: &d}, looked: true, written: true, first: *s}
-	s.config.Idle = d
+	s.Config.Idle = d
 	var b strings.Builder
 	if !printJobs(&b, []*job{j}, false) || !strings.Contains(b.String(), "restore  tcpopt set -pid 7 -fd 3 -remote 10.0.0.2:2 -idle 24h0m0s\n") ||
 		!strings.Contains(b.String(), "more than can be set on a socket") {
@@ -480,7 +481,7 @@ func TestRestoreTooLong(t *testing.T) {
 		t.Errorf("printed\n%s", &b)
 	}
 	j.err = nil
-	s.config.Idle = 2 * d
+	s.Config.Idle = 2 * d
 	b.Reset()
 	if printJobs(&b, []*job{j}, false) || !strings.Contains(b.String(), "failed: the kernel did not take -idle 1m0s") {
 		t.Errorf("printed\n%s", &b)

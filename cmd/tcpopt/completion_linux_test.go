@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tcpopt/tcpopt/internal/census"
 )
 
 // installed is a directory with the command, which must start.
@@ -84,7 +86,7 @@ func TestCompletion(t *testing.T) {
 		{"tcpopt set -o", "-off\n-on"},
 		{"tcpopt ls -by ", "command\nremote"},
 		{"tcpopt ls -by r", "remote"},
-		{"tcpopt ls -state ", strings.Join(ownable, "\n")},
+		{"tcpopt ls -state ", strings.Join(census.States(), "\n")},
 		{"tcpopt ls -state syn", "syn-sent\nsyn-recv"},
 		{"tcpopt ls -slower ", ""},
 		{"tcpopt ls -off -", strings.Join(completions(t, dir, "tcpopt", "ls", "-"), "\n")},

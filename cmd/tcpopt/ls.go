@@ -15,15 +15,16 @@ import (
 	"time"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/census"
 )
 
 func runLs(v *verb, args []string, stdout io.Writer) error {
 	var flags flag.FlagSet
-	q := query{fd: -1}
-	q.flags(&flags)
-	flags.Var(stateFlag{&q.state}, "state", "only sockets in this state, as ss(8) names it: `"+strings.Join(ownable, "|")+"`")
-	flags.BoolVar(&q.listen, "listen", false, "listening sockets too, whose connections inherit what they have")
-	flags.BoolVar(&q.force, "force", false, "read processes in another net_cls or net_prio cgroup too, which moves their sockets to this one's")
+	var q census.Query
+	queryFlags(&flags, &q)
+	flags.Var(stateFlag{&q.State}, "state", "only sockets in this state, as ss(8) names it: `"+strings.Join(census.States(), "|")+"`")
+	flags.BoolVar(&q.Listen, "listen", false, "listening sockets too, whose connections inherit what they have")
+	flags.BoolVar(&q.Force, "force", false, "read processes in another net_cls or net_prio cgroup too, which moves their sockets to this one's")
 	var slower *time.Duration
 	var by string
 	off := flags.Bool("off", false, "only sockets without keepalive")
@@ -35,45 +36,45 @@ func runLs(v *verb, args []string, stdout io.Writer) error {
 	if err := v.parse(&flags, args, stdout); err != nil {
 		return err
 	}
-	q.listen = q.listen || q.state == "listen"
+	q.Listen = q.Listen || q.State == census.StateListen
 	c, err := takeCensus(&q)
 	if err != nil {
 		return err
 	}
-	c.sockets = slices.DeleteFunc(c.sockets, func(s tcpSocket) bool {
-		idle, _ := s.config.DetectionTime()
-		return *off && s.config.Enable || slower != nil && idle <= *slower || *suspect && !s.suspect()
+	c.Sockets = slices.DeleteFunc(c.Sockets, func(s census.Socket) bool {
+		idle, _ := s.Config.DetectionTime()
+		return *off && s.Config.Enable || slower != nil && idle <= *slower || *suspect && !s.Suspect()
 	})
 	w := bufio.NewWriterSize(stdout, 1<<16)
 	if *asJSON {
-		err = c.printJSON(w, by)
+		err = printJSON(w, c, by)
 	} else {
-		c.print(w, &q, by)
+		printCensus(w, c, by)
 	}
-	if err := errors.Join(append(c.failures(&q), err, w.Flush())...); err != nil {
+	if err := errors.Join(append(failures(c, &q), err, w.Flush())...); err != nil {
 		return err
 	}
-	if *check && len(c.sockets) > 0 {
+	if *check && len(c.Sockets) > 0 {
 		return &exit{status: found}
 	}
 	return nil
 }
 
-// flags are those by which ls and set are told which sockets.
-func (q *query) flags(flags *flag.FlagSet) {
-	flags.Var(pidsFlag{&q.pids}, "pid", "the sockets of process `N`; may be repeated")
-	flags.Var(nameFlag{&q.command}, "name", "only the sockets of processes whose `command` this is, as ps -o comm shows it")
-	flags.Var(patternFlag{&q.local}, "local", "only sockets with this local `address`: ADDR, CIDR, :port or ADDR:port")
-	flags.Var(patternFlag{&q.remote}, "remote", "only sockets with this remote `address`: ADDR, CIDR, :port or ADDR:port")
+// queryFlags are those by which ls and set are told which sockets.
+func queryFlags(flags *flag.FlagSet, q *census.Query) {
+	flags.Var(pidsFlag{&q.PIDs}, "pid", "the sockets of process `N`; may be repeated")
+	flags.Var(nameFlag{&q.Command}, "name", "only the sockets of processes whose `command` this is, as ps -o comm shows it")
+	flags.Var(patternFlag{&q.Local}, "local", "only sockets with this local `address`: ADDR, CIDR, :port or ADDR:port")
+	flags.Var(patternFlag{&q.Remote}, "remote", "only sockets with this remote `address`: ADDR, CIDR, :port or ADDR:port")
 }
 
 // A listing is what ls -json prints.
 type listing struct {
-	Version    int            `json:"version"`
-	Sockets    []row          `json:"sockets"`
-	Totals     []total        `json:"totals,omitzero"` // with -by
-	Unreadable map[reason]int `json:"unreadable"`
-	Unowned    *int           `json:"unowned"` // null: not counted
+	Version    int                   `json:"version"`
+	Sockets    []row                 `json:"sockets"`
+	Totals     []total               `json:"totals,omitzero"` // with -by
+	Unreadable map[census.Reason]int `json:"unreadable"`
+	Unowned    *int                  `json:"unowned"` // null: not counted
 }
 
 // A row is one socket. Null is what the kernel does not tell of it.
@@ -112,29 +113,30 @@ type total struct {
 	slowest time.Duration
 }
 
-func (c *census) printJSON(w io.Writer, by string) error {
-	l := listing{Version: 1, Sockets: make([]row, len(c.sockets)), Unreadable: c.unreadable()}
-	if c.unowned >= 0 {
-		l.Unowned = &c.unowned
-	}
+func printJSON(w io.Writer, c *census.Census, by string) error {
+	l := listing{Version: 1, Sockets: make([]row, len(c.Sockets)), Unreadable: unreadable(c), Unowned: c.Unowned}
 	if by != "" {
-		l.Totals = c.totals(by)
+		l.Totals = totals(c, by)
 	}
-	for i := range c.sockets {
-		s := &c.sockets[i]
-		idle, busy := s.config.DetectionTime()
+	for i := range c.Sockets {
+		s := &c.Sockets[i]
+		idle, busy := s.Config.DetectionTime()
 		r := row{
-			PID: s.pid, Command: s.command, FD: s.fd, Inode: s.inode, NetNS: s.netns,
-			Protocol: s.protocol, Local: s.local.String(), Remote: s.remote.String(), State: s.state,
-			Enable: s.config.Enable, Idle: s.config.Idle.Seconds(), Interval: s.config.Interval.Seconds(),
-			Count: s.config.Count, Detection: bounded(idle), Busy: bounded(busy), Pending: s.pending,
+			PID: s.PID, Command: s.Command, FD: s.FD, Inode: s.Inode, NetNS: s.NetNS,
+			Protocol: s.Protocol, Local: s.Local.String(), Remote: s.Remote.String(), State: s.State,
+			Enable: s.Config.Enable, Idle: s.Config.Idle.Seconds(), Interval: s.Config.Interval.Seconds(),
+			Count: s.Config.Count, Detection: bounded(idle), Busy: bounded(busy), Pending: s.Pending,
 		}
-		if s.hasUserTimeout {
-			ut := s.config.UserTimeout.Seconds()
+		if s.HasUserTimeout {
+			ut := s.Config.UserTimeout.Seconds()
 			r.UserTimeout = &ut
 		}
-		if s.counted {
-			r.Probes, r.Silence = &s.probes, bounded(s.silence)
+		if s.Counted {
+			r.Probes = &s.Probes
+		}
+		if s.Counted && s.Heard {
+			silence := s.Silence.Seconds()
+			r.Silence = &silence
 		}
 		l.Sockets[i] = r
 	}
@@ -151,13 +153,13 @@ func bounded(d time.Duration) *float64 {
 	return &s
 }
 
-func (c *census) totals(by string) []total {
+func totals(c *census.Census, by string) []total {
 	sums := map[string]*total{}
-	for i := range c.sockets {
-		s := &c.sockets[i]
-		key := s.command
+	for i := range c.Sockets {
+		s := &c.Sockets[i]
+		key := s.Command
 		if by == "remote" {
-			key = s.remote.Addr().Unmap().String()
+			key = s.Remote.Addr().Unmap().String()
 		}
 		t := sums[key]
 		if t == nil {
@@ -165,10 +167,10 @@ func (c *census) totals(by string) []total {
 			sums[key] = t
 		}
 		t.Sockets++
-		if !s.config.Enable {
+		if !s.Config.Enable {
 			t.Off++
 		}
-		idle, busy := s.config.DetectionTime()
+		idle, busy := s.Config.DetectionTime()
 		if idle == tcpopt.Unbounded {
 			t.Unbounded++
 		} else {
@@ -178,7 +180,7 @@ func (c *census) totals(by string) []total {
 		if busy == tcpopt.Unbounded {
 			t.Busy++
 		}
-		if s.suspect() {
+		if s.Suspect() {
 			t.Suspect++
 		}
 	}
@@ -192,11 +194,11 @@ func (c *census) totals(by string) []total {
 	return all
 }
 
-func (c *census) print(w io.Writer, q *query, by string) {
+func printCensus(w io.Writer, c *census.Census, by string) {
 	switch {
 	case by != "":
 		t := newTable(strings.ToUpper(by), "SOCKETS", "OFF", "NEVER-NOTICED", "SLOWEST-IDLE", "BUSY-SYSTEM", "SUSPECT")
-		for _, sum := range c.totals(by) {
+		for _, sum := range totals(c, by) {
 			slowest := "-"
 			if sum.Slowest != nil {
 				slowest = sum.slowest.String()
@@ -205,18 +207,18 @@ func (c *census) print(w io.Writer, q *query, by string) {
 				slowest, strconv.Itoa(sum.Busy), strconv.Itoa(sum.Suspect))
 		}
 		t.print(w)
-	case len(c.sockets) > 0:
+	case len(c.Sockets) > 0:
 		t := newTable("PID", "COMMAND", "FD", "LOCAL", "REMOTE", "STATE", "KEEPALIVE", "IDLE", "INTERVAL", "COUNT",
 			"USER-TIMEOUT", "NOTICED-IDLE", "NOTICED-BUSY", "PROBES", "SILENCE", "PENDING")
-		for i := range c.sockets {
-			c.sockets[i].print(t)
+		for i := range c.Sockets {
+			printSocket(t, &c.Sockets[i])
 		}
 		t.print(w)
 	}
-	c.summarize(w, q)
+	summarize(w, c)
 }
 
-func (s *tcpSocket) print(t *table) {
+func printSocket(t *table, s *census.Socket) {
 	number := func(n int) {
 		t.text = strconv.AppendInt(t.text, int64(n), 10)
 		t.end()
@@ -225,41 +227,41 @@ func (s *tcpSocket) print(t *table) {
 		t.text = a.AppendTo(t.text)
 		t.end()
 	}
-	idle, busy := s.config.DetectionTime()
-	number(s.pid)
-	t.add(printable(s.command))
-	number(s.fd)
-	address(s.local)
-	address(s.remote)
-	t.add(s.state, onOff(s.config.Enable), s.config.Idle.String(), s.config.Interval.String())
-	number(s.config.Count)
-	t.add(s.userTimeout(), noticedIdle(idle), noticedBusy(busy))
-	if s.counted {
-		number(s.probes)
+	idle, busy := s.Config.DetectionTime()
+	number(s.PID)
+	t.add(printable(s.Command))
+	number(s.FD)
+	address(s.Local)
+	address(s.Remote)
+	t.add(s.State, onOff(s.Config.Enable), s.Config.Idle.String(), s.Config.Interval.String())
+	number(s.Config.Count)
+	t.add(userTimeout(s), noticedIdle(idle), noticedBusy(busy))
+	if s.Counted {
+		number(s.Probes)
 	} else {
 		t.add("-")
 	}
-	if s.counted && s.silence != tcpopt.Unbounded {
-		t.add(tenths(s.silence).String())
+	if s.Counted && s.Heard {
+		t.add(tenths(s.Silence).String())
 	} else {
 		t.add("-")
 	}
-	t.text = strconv.AppendUint(t.text, s.pending, 10)
+	t.text = strconv.AppendUint(t.text, s.Pending, 10)
 	switch {
-	case s.shut:
+	case s.Shut:
 		t.text = append(t.text, " shut"...)
-	case s.stuck:
+	case s.Stuck:
 		t.text = append(t.text, " stuck"...)
 	}
 	t.end()
 }
 
 // userTimeout is "-" for a socket that has none.
-func (s *tcpSocket) userTimeout() string {
-	if !s.hasUserTimeout {
+func userTimeout(s *census.Socket) string {
+	if !s.HasUserTimeout {
 		return "-"
 	}
-	return s.config.UserTimeout.String()
+	return s.Config.UserTimeout.String()
 }
 
 func onOff(on bool) string {
@@ -285,28 +287,28 @@ func noticedBusy(d time.Duration) string {
 }
 
 // summarize says what was counted, and whatever could not be seen.
-func (c *census) summarize(w io.Writer, q *query) {
+func summarize(w io.Writer, c *census.Census) {
 	off, suspect := 0, 0
-	for i := range c.sockets {
-		if !c.sockets[i].config.Enable {
+	for i := range c.Sockets {
+		if !c.Sockets[i].Config.Enable {
 			off++
 		}
-		if c.sockets[i].suspect() {
+		if c.Sockets[i].Suspect() {
 			suspect++
 		}
 	}
-	fmt.Fprintf(w, "%s, %d without keepalive, %d suspect\n", plural(len(c.sockets), "socket"), off, suspect)
-	counts := c.unreadable()
-	if n := len(c.denied); n > 0 {
+	fmt.Fprintf(w, "%s, %d without keepalive, %d suspect\n", plural(len(c.Sockets), "socket"), off, suspect)
+	counts := unreadable(c)
+	if n := len(c.Denied); n > 0 {
 		fmt.Fprintf(w, "%s could not be read:\n", plural(n, "process"))
-		for _, row := range reasons {
-			if counts[row.reason] > 0 {
-				fmt.Fprintf(w, "  %d %s\n", counts[row.reason], row.text)
+		for _, reason := range census.Reasons() {
+			if counts[reason] > 0 {
+				fmt.Fprintf(w, "  %d %s%s\n", counts[reason], reason.Meaning(), remedy(reason))
 			}
 		}
 	}
-	if c.unowned > 0 {
-		fmt.Fprintf(w, "%s of this network namespace with no owner among the processes read\n", plural(c.unowned, "socket"))
+	if c.Unowned != nil && *c.Unowned > 0 {
+		fmt.Fprintf(w, "%s of this network namespace with no owner among the processes read\n", plural(*c.Unowned, "socket"))
 	}
 }
 

@@ -3,77 +3,21 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tcpopt/tcpopt/internal/census"
 )
 
-// A pattern matches the addresses of one end of a connection. The nil pattern
-// matches any.
-type pattern struct {
-	prefix netip.Prefix // invalid: any
-	port   uint16       // 0: any
-}
-
-// parsePattern reads ADDR, CIDR, :port or ADDR:port.
-func parsePattern(s string) (*pattern, error) {
-	if prefix, err := netip.ParsePrefix(s); err == nil {
-		if a := prefix.Addr(); a.Is4In6() && prefix.Bits() >= 96 {
-			prefix = netip.PrefixFrom(a.Unmap(), prefix.Bits()-96)
-		}
-		return &pattern{prefix: prefix.Masked()}, nil
-	}
-	bare := s
-	if inner, ok := strings.CutPrefix(s, "["); ok && strings.HasSuffix(inner, "]") {
-		bare = strings.TrimSuffix(inner, "]")
-	}
-	if a, err := netip.ParseAddr(bare); err == nil {
-		return &pattern{prefix: single(a)}, nil
-	}
-	host, port, ok := cutLast(s, ":")
-	n, err := strconv.ParseUint(port, 10, 16)
-	if !ok || err != nil || n == 0 {
-		return nil, errors.New("want ADDR, CIDR, :port or ADDR:port")
-	}
-	if host == "" {
-		return &pattern{port: uint16(n)}, nil
-	}
-	ap, err := netip.ParseAddrPort(s)
-	if err != nil {
-		return nil, errors.New("want ADDR, CIDR, :port or ADDR:port")
-	}
-	return &pattern{prefix: single(ap.Addr()), port: ap.Port()}, nil
-}
-
-// single is the prefix that holds a alone. The kernel's tables have no zones.
-func single(a netip.Addr) netip.Prefix {
-	a = a.Unmap().WithZone("")
-	return netip.PrefixFrom(a, a.BitLen())
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
-}
-
-// match reports whether p matches a. An IPv4 address that an IPv6 socket has is
-// an IPv4 address.
-func (p *pattern) match(a netip.AddrPort) bool {
-	return p == nil || (p.port == 0 || p.port == a.Port()) &&
-		(!p.prefix.IsValid() || p.prefix.Contains(a.Addr().Unmap()))
-}
-
 // patternFlag and the types below are kinds of flags.
-type patternFlag struct{ p **pattern }
+type patternFlag struct{ p **census.Pattern }
 
 func (f patternFlag) String() string { return "" }
 
 func (f patternFlag) Set(s string) (err error) {
-	*f.p, err = parsePattern(s)
+	*f.p, err = census.ParsePattern(s)
 	return err
 }
 
@@ -92,7 +36,7 @@ func (f pidsFlag) Set(s string) error {
 	return nil
 }
 
-type fdFlag struct{ fd *int }
+type fdFlag struct{ fd **int }
 
 func (f fdFlag) String() string { return "" }
 
@@ -101,7 +45,8 @@ func (f fdFlag) Set(s string) error {
 	if err != nil || n < 0 {
 		return errors.New("want the number of a descriptor")
 	}
-	*f.fd = int(n)
+	fd := int(n)
+	*f.fd = &fd
 	return nil
 }
 
@@ -129,8 +74,8 @@ func (f stateFlag) Set(s string) error {
 	case "listening":
 		name = "listen"
 	}
-	if !slices.Contains(ownable, name) {
-		return fmt.Errorf("want one of %s", strings.Join(ownable, ", "))
+	if states := census.States(); !slices.Contains(states, name) {
+		return fmt.Errorf("want one of %s", strings.Join(states, ", "))
 	}
 	*f.state = name
 	return nil

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/census"
 )
 
 const (
@@ -40,7 +41,7 @@ func runMetrics(v *verb, args []string, stdout io.Writer) error {
 	if err := v.parse(&flags, args, stdout); err != nil {
 		return err
 	}
-	q := query{fd: -1}
+	var q census.Query
 	start := time.Now()
 	c, err := takeCensus(&q)
 	took := time.Since(start)
@@ -48,29 +49,29 @@ func runMetrics(v *verb, args []string, stdout io.Writer) error {
 		return err
 	}
 	var text bytes.Buffer
-	c.printMetrics(&text, took)
+	printMetrics(&text, c, took)
 	if file == "" {
 		_, err = stdout.Write(text.Bytes())
 	} else {
 		err = replaceFile(file, text.Bytes())
 	}
-	return errors.Join(append(c.failures(&q), err)...)
+	return errors.Join(append(failures(c, &q), err)...)
 }
 
 // printMetrics prints c, which took so long, in the text format of Prometheus.
-func (c *census) printMetrics(w io.Writer, took time.Duration) {
-	c.rank()
-	totals := c.totals("command")
-	slices.SortFunc(totals, func(a, b total) int { return strings.Compare(a.By, b.By) })
+func printMetrics(w io.Writer, c *census.Census, took time.Duration) {
+	rank(c)
+	sums := totals(c, "command")
+	slices.SortFunc(sums, func(a, b total) int { return strings.Compare(a.By, b.By) })
 	noticed := map[string]*[len(bounds)]int{}
-	for i := range c.sockets {
-		s := &c.sockets[i]
-		n := noticed[s.command]
+	for i := range c.Sockets {
+		s := &c.Sockets[i]
+		n := noticed[s.Command]
 		if n == nil {
 			n = new([len(bounds)]int)
-			noticed[s.command] = n
+			noticed[s.Command] = n
 		}
-		idle, _ := s.config.DetectionTime()
+		idle, _ := s.Config.DetectionTime()
 		for i, bound := range bounds {
 			if idle <= bound {
 				n[i]++
@@ -82,12 +83,12 @@ func (c *census) printMetrics(w io.Writer, took time.Duration) {
 		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %[1]s gauge\n", name, help)
 	}
 	family("tcpopt_connections", "TCP connections of the processes that could be read.")
-	for _, t := range totals {
+	for _, t := range sums {
 		fmt.Fprintf(w, "tcpopt_connections{command=%s,keepalive=\"off\"} %d\n", quote(t.By), t.Off)
 		fmt.Fprintf(w, "tcpopt_connections{command=%s,keepalive=\"on\"} %d\n", quote(t.By), t.Sockets-t.Off)
 	}
 	family("tcpopt_connections_noticed", "TCP connections that notice a dead peer within that time if nothing is in flight. Cumulative: +Inf has all, also those that never would.")
-	for _, t := range totals {
+	for _, t := range sums {
 		for i, n := range noticed[t.By] {
 			bound := "+Inf"
 			if bounds[i] != tcpopt.Unbounded {
@@ -97,40 +98,42 @@ func (c *census) printMetrics(w io.Writer, took time.Duration) {
 		}
 	}
 	family("tcpopt_connections_busy_unbounded", "TCP connections that with data in flight leave it to the system when to give up on a dead peer.")
-	for _, t := range totals {
+	for _, t := range sums {
 		fmt.Fprintf(w, "tcpopt_connections_busy_unbounded{command=%s} %d\n", quote(t.By), t.Busy)
 	}
 	family("tcpopt_connections_suspect", "TCP connections with unanswered probes, data stuck or the peer's window shut.")
-	for _, t := range totals {
+	for _, t := range sums {
 		fmt.Fprintf(w, "tcpopt_connections_suspect{command=%s} %d\n", quote(t.By), t.Suspect)
 	}
 	family("tcpopt_processes_unreadable", "Processes whose connections could not be read, or not all of them.")
-	counts := c.unreadable()
-	for _, row := range reasons {
-		fmt.Fprintf(w, "tcpopt_processes_unreadable{reason=\"%s\"} %d\n", row.reason, counts[row.reason])
+	counts := unreadable(c)
+	for _, reason := range census.Reasons() {
+		fmt.Fprintf(w, "tcpopt_processes_unreadable{reason=\"%s\"} %d\n", reason, counts[reason])
 	}
-	family("tcpopt_sockets_unowned", "TCP sockets of this network namespace, listening ones too, with no owner among the processes read.")
-	fmt.Fprintf(w, "tcpopt_sockets_unowned %d\n", c.unowned)
+	if c.Unowned != nil {
+		family("tcpopt_sockets_unowned", "TCP sockets of this network namespace, listening ones too, with no owner among the processes read.")
+		fmt.Fprintf(w, "tcpopt_sockets_unowned %d\n", *c.Unowned)
+	}
 	family("tcpopt_scan_duration_seconds", "How long it took to read all this.")
 	fmt.Fprintf(w, "tcpopt_scan_duration_seconds %v\n", took.Seconds())
 }
 
 // rank renames commands, which may be any bytes, to what a label and a terminal
 // can show, and all but those with most connections to others.
-func (c *census) rank() {
-	for i := range c.sockets {
-		s := &c.sockets[i]
-		s.command = printable(strings.ToValidUTF8(s.command, "?"))
+func rank(c *census.Census) {
+	for i := range c.Sockets {
+		s := &c.Sockets[i]
+		s.Command = printable(strings.ToValidUTF8(s.Command, "?"))
 	}
 	top := map[string]bool{}
-	for _, t := range c.totals("command") {
+	for _, t := range totals(c, "command") {
 		if len(top) < ranked && t.By != others {
 			top[t.By] = true
 		}
 	}
-	for i := range c.sockets {
-		if s := &c.sockets[i]; !top[s.command] {
-			s.command = others
+	for i := range c.Sockets {
+		if s := &c.Sockets[i]; !top[s.Command] {
+			s.Command = others
 		}
 	}
 }

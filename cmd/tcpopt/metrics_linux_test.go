@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/census"
 )
 
 // renamed makes a link to the test binary of that name, by which a program that is
@@ -33,32 +34,33 @@ func renamed(t testing.TB, name string) string {
 
 // sampleCensus has commands of odd names, three of which are the same in the end,
 // and every kind of connection.
-func sampleCensus() *census {
+func sampleCensus() *census.Census {
 	times := func(idle time.Duration) tcpopt.Config {
 		return tcpopt.Config{Enable: true, Idle: idle, Interval: 10 * time.Second, Count: 1}
 	}
-	return &census{
-		sockets: []tcpSocket{
-			{command: "a\\\"b", config: times(20 * time.Second)},
-			{command: "a\\\"b", config: times(20*time.Second + 1), probes: 1},
-			{command: "a\\\"b", config: times(50 * time.Second), stuck: true},
-			{command: "a\\\"b", config: times(290 * time.Second), shut: true},
-			{command: "a\\\"b", config: times(890 * time.Second)},
-			{command: "a\\\"b", config: times(7190 * time.Second)},
-			{command: "a\\\"b", config: times(7191 * time.Second)},
-			{command: "a\\\"b"},
-			{command: "x\xff\xfe"},
-			{command: "x\n"},
-			{command: "x?"},
+	unowned := 7
+	return &census.Census{
+		Sockets: []census.Socket{
+			{Command: "a\\\"b", Config: times(20 * time.Second)},
+			{Command: "a\\\"b", Config: times(20*time.Second + 1), Probes: 1},
+			{Command: "a\\\"b", Config: times(50 * time.Second), Stuck: true},
+			{Command: "a\\\"b", Config: times(290 * time.Second), Shut: true},
+			{Command: "a\\\"b", Config: times(890 * time.Second)},
+			{Command: "a\\\"b", Config: times(7190 * time.Second)},
+			{Command: "a\\\"b", Config: times(7191 * time.Second)},
+			{Command: "a\\\"b"},
+			{Command: "x\xff\xfe"},
+			{Command: "x\n"},
+			{Command: "x?"},
 		},
-		denied:  []denial{{pid: 1, reason: listingDenied}, {pid: 2, reason: listingDenied}, {pid: 3, reason: gone}},
-		unowned: 7,
+		Denied:  []census.Denial{{PID: 1, Reason: census.ListingDenied}, {PID: 2, Reason: census.ListingDenied}, {PID: 3, Reason: census.Gone}},
+		Unowned: &unowned,
 	}
 }
 
 func TestMetrics(t *testing.T) {
 	var b bytes.Buffer
-	sampleCensus().printMetrics(&b, 1500*time.Microsecond)
+	printMetrics(&b, sampleCensus(), 1500*time.Microsecond)
 	const want = `# HELP tcpopt_connections TCP connections of the processes that could be read.
 # TYPE tcpopt_connections gauge
 tcpopt_connections{command="a\\\"b",keepalive="off"} 1
@@ -109,7 +111,7 @@ tcpopt_scan_duration_seconds 0.0015
 	}
 
 	b.Reset()
-	(&census{}).printMetrics(&b, 0)
+	printMetrics(&b, &census.Census{}, 0)
 	if got := b.String(); strings.Contains(got, "command=") {
 		t.Errorf("of nothing, printed\n%s", got)
 	}
@@ -180,14 +182,14 @@ func TestMetricsPromtool(t *testing.T) {
 		t.Fatalf("status %d, stdout %q, stderr %q", status, stdout, stderr)
 	}
 	check("of this machine", file, `^status 0\n$`)
-	for _, c := range []*census{sampleCensus(), {}} {
+	for _, c := range []*census.Census{sampleCensus(), {}} {
 		var b bytes.Buffer
-		c.printMetrics(&b, time.Second)
+		printMetrics(&b, c, time.Second)
 		file := filepath.Join(dir, "made.prom")
 		if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		check(fmt.Sprintf("of %d sockets", len(c.sockets)), file, `^status 0\n$`)
+		check(fmt.Sprintf("of %d sockets", len(c.Sockets)), file, `^status 0\n$`)
 	}
 	bad := filepath.Join(dir, "bad.prom")
 	if err := os.WriteFile(bad, []byte("# TYPE x gauge\nx{le=\"1\"} 1\n"), 0o600); err != nil {

@@ -5,15 +5,17 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/tcpopt/tcpopt/internal/census"
 )
 
 // TestMetricsRank has 19 commands with many connections, two with fewer and as
 // many of which one is the twentieth, one with least and one named other.
 func TestMetricsRank(t *testing.T) {
-	c := &census{}
+	c := &census.Census{}
 	add := func(command string, n int) {
 		for range n {
-			c.sockets = append(c.sockets, tcpSocket{command: command})
+			c.Sockets = append(c.Sockets, census.Socket{Command: command})
 		}
 	}
 	add("least", 1)
@@ -27,7 +29,7 @@ func TestMetricsRank(t *testing.T) {
 		want[command] = 3 + i
 	}
 	var b bytes.Buffer
-	c.printMetrics(&b, 0)
+	printMetrics(&b, c, 0)
 	for command, n := range want {
 		for _, line := range []string{
 			fmt.Sprintf("tcpopt_connections{command=%q,keepalive=\"off\"} %d\n", command, n),

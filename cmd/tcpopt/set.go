@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/census"
 )
 
 const (
@@ -36,9 +37,9 @@ type change struct {
 
 func runSet(v *verb, args []string, stdout io.Writer) error {
 	var flags flag.FlagSet
-	q := query{fd: -1}
-	q.flags(&flags)
-	flags.Var(fdFlag{&q.fd}, "fd", "the socket at descriptor `F` of the process, which may be a listening one")
+	var q census.Query
+	queryFlags(&flags, &q)
+	flags.Var(fdFlag{&q.FD}, "fd", "the socket at descriptor `F` of the process, which may be a listening one")
 	all := flags.Bool("all", false, "all connections of the process")
 	var within *time.Duration
 	var c change
@@ -52,7 +53,7 @@ func runSet(v *verb, args []string, stdout io.Writer) error {
 	flags.Var(timeFlag{d: &c.timeout, zero: true}, "user-timeout", "the `time` that data may stay unacknowledged; 0: the system's own limit")
 	dry := flags.Bool("dry-run", false, "change nothing, print what would be")
 	yes := flags.Bool("yes", false, fmt.Sprintf("change more than %d sockets", unasked))
-	flags.BoolVar(&q.force, "force", false, "set a user timeout whatever the connection does, and change processes in another net_cls or net_prio cgroup")
+	flags.BoolVar(&q.Force, "force", false, "set a user timeout whatever the connection does, and change processes in another net_cls or net_prio cgroup")
 	if err := v.parse(&flags, args, stdout); err != nil {
 		return err
 	}
@@ -63,34 +64,34 @@ func runSet(v *verb, args []string, stdout io.Writer) error {
 	switch {
 	case *on && *off:
 		err = errors.New("-on and -off exclude each other")
-	case len(q.pids) > 0 && q.command != "":
+	case len(q.PIDs) > 0 && q.Command != "":
 		err = errors.New("-pid and -name exclude each other")
-	case len(q.pids) == 0 && q.command == "":
+	case len(q.PIDs) == 0 && q.Command == "":
 		err = errors.New("which process? -pid or -name is needed")
-	case q.fd >= 0 && len(q.pids) != 1:
+	case q.FD != nil && len(q.PIDs) != 1:
 		err = errors.New("-fd needs one -pid")
-	case *all && (q.fd >= 0 || q.local != nil || q.remote != nil):
+	case *all && (q.FD != nil || q.Local != nil || q.Remote != nil):
 		err = errors.New("-all excludes -fd, -local and -remote")
-	case !*all && q.fd < 0 && q.local == nil && q.remote == nil:
+	case !*all && q.FD == nil && q.Local == nil && q.Remote == nil:
 		err = errors.New("which sockets? -fd, -local, -remote or -all is needed")
 	}
 	if err != nil {
 		return misused(err)
 	}
-	q.listen = q.fd >= 0
-	census, err := takeCensus(&q)
+	q.Listen = q.FD != nil
+	taken, err := takeCensus(&q)
 	if err != nil {
 		return err
 	}
-	errs := census.failures(&q)
-	if len(census.sockets) == 0 && len(errs) == 0 {
+	errs := failures(taken, &q)
+	if len(taken.Sockets) == 0 && len(errs) == 0 {
 		errs = append(errs, errors.New("no TCP connection matches"))
 	}
 	var jobs []*job
 	differ := 0
-	for i := range census.sockets {
-		j := newJob(&census.sockets[i], &c, q.force)
-		if jobs = append(jobs, j); !c.missing(j.socket.config).empty() {
+	for i := range taken.Sockets {
+		j := newJob(&taken.Sockets[i], &c, q.Force)
+		if jobs = append(jobs, j); !c.missing(j.socket.Config).empty() {
 			differ++
 		}
 	}
@@ -248,20 +249,20 @@ func (c change) flags() string {
 
 // A job changes one socket.
 type job struct {
-	socket *tcpSocket // as it is after the latest look
+	socket *census.Socket // as it is after the latest look
 	change *change
 	force  bool
 
 	looked  bool
-	first   tcpSocket // as it was before: at the first look, or else in the census
-	since   time.Time // of the first look, then of the first writing
+	first   census.Socket // as it was before: at the first look, or else in the census
+	since   time.Time     // of the first look, then of the first writing
 	written bool
-	at      tcpSocket // as it was before the latest look wrote
+	at      census.Socket // as it was before the latest look wrote
 	why     obstacle
 	err     error
 }
 
-func newJob(s *tcpSocket, c *change, force bool) *job {
+func newJob(s *census.Socket, c *change, force bool) *job {
 	return &job{socket: s, first: *s, change: c, force: force}
 }
 
@@ -277,34 +278,34 @@ const (
 )
 
 // obstacle is what s has against a user timeout of d.
-func (j *job) obstacle(s *tcpSocket, d time.Duration) obstacle {
-	old := s.config.UserTimeout
+func (j *job) obstacle(s *census.Socket, d time.Duration) obstacle {
+	old := s.Config.UserTimeout
 	switch {
-	case d == 0 && s.hasUserTimeout:
+	case d == 0 && s.HasUserTimeout:
 		return none
-	case !s.hasUserTimeout:
+	case !s.HasUserTimeout:
 		return lacks
-	case j.force || s.state == "listen" || old != 0 && old < d:
+	case j.force || s.State == census.StateListen || old != 0 && old < d:
 		return none
-	case s.shut:
+	case s.Shut:
 		return shut
-	case s.silence == tcpopt.Unbounded: // What is pending is no data.
+	case s.Counted && !s.Heard: // What is pending is no data.
 		return silent
-	case s.pending > 0 && (s.acked-j.first.acked < j.first.pending || j.first.pending == 0):
+	case s.Pending > 0 && (s.Acked-j.first.Acked < j.first.Pending || j.first.Pending == 0):
 		return unsent
-	case s.silence >= d:
+	case s.Silence >= d:
 		return silent
 	}
 	return none
 }
 
 // look is called while the descriptor is held.
-func (j *job) look(s *tcpSocket, sock tcpopt.Socket) {
+func (j *job) look(s *census.Socket, sock tcpopt.Socket) {
 	if !j.looked {
 		j.looked, j.first, j.since = true, *s, time.Now()
 	}
 	j.at = *s
-	todo := j.change.missing(s.config)
+	todo := j.change.missing(s.Config)
 	j.why = none
 	if todo.timeout != nil {
 		switch j.why = j.obstacle(s, *todo.timeout); j.why {
@@ -323,7 +324,7 @@ func (j *job) look(s *tcpSocket, sock tcpopt.Socket) {
 
 // step looks at the socket and reports whether there is something to wait for.
 func (j *job) step() bool {
-	if err := j.socket.visit(j.look); err != nil {
+	if err := j.socket.Visit(j.look); err != nil {
 		j.err, j.why = err, none
 		return false
 	}
@@ -361,7 +362,7 @@ func doJobs(ctx context.Context, jobs []*job) {
 func (j *job) try() {
 	s := j.socket
 	j.looked, j.first, j.at = true, *s, *s
-	if todo := j.change.missing(s.config); todo.timeout != nil {
+	if todo := j.change.missing(s.Config); todo.timeout != nil {
 		j.why = j.obstacle(s, *todo.timeout)
 	}
 }
@@ -371,16 +372,16 @@ func printJobs(w io.Writer, jobs []*job, dry bool) bool {
 	changed, same, bad := 0, 0, 0
 	for _, j := range jobs {
 		s := j.socket
-		fmt.Fprintf(w, "%d %s fd %d %v -> %v %s\n", s.pid, printable(s.command), s.fd, s.local, s.remote, s.state)
-		fmt.Fprintf(w, "  before   %s\n", settings(&j.first, j.first.config))
-		after, name := s.config, "after"
+		fmt.Fprintf(w, "%d %s fd %d %v -> %v %s\n", s.PID, printable(s.Command), s.FD, s.Local, s.Remote, s.State)
+		fmt.Fprintf(w, "  before   %s\n", settings(&j.first, j.first.Config))
+		after, name := s.Config, "after"
 		if dry {
 			name = "would be"
 			after = j.change.missing(after).on(after)
 		}
 		left := j.explain(dry)
 		skipped := dry && (j.why == shut || j.why == unsent || j.why == lacks)
-		undone := difference(j.first.config, after)
+		undone := difference(j.first.Config, after)
 		switch {
 		case !j.looked || skipped || undone.empty() && left != "":
 		case undone.empty():
@@ -395,16 +396,16 @@ func printJobs(w io.Writer, jobs []*job, dry bool) bool {
 			bad++
 		}
 		if !undone.empty() && !dry {
-			end, address := "-remote", s.remote
-			if s.state == "listen" {
-				end, address = "-local", s.local
+			end, address := "-remote", s.Remote
+			if s.State == census.StateListen {
+				end, address = "-local", s.Local
 			}
-			which := fmt.Sprintf("-pid %d -fd %d", s.pid, s.fd)
+			which := fmt.Sprintf("-pid %d -fd %d", s.PID, s.FD)
 			if a := address.Addr().Unmap(); !a.IsUnspecified() {
 				which += fmt.Sprintf(" %s %v", end, address)
 			}
 			fmt.Fprintf(w, "  restore  tcpopt set %s %s\n", which, undone.flags())
-			if err := (tcpopt.Config{Idle: j.first.config.Idle}).Validate(); undone.idle != nil && err != nil {
+			if err := (tcpopt.Config{Idle: j.first.Config.Idle}).Validate(); undone.idle != nil && err != nil {
 				fmt.Fprintln(w, "  but its idle time was the system's, and is more than can be set on a socket")
 			}
 		}
@@ -416,7 +417,7 @@ func printJobs(w io.Writer, jobs []*job, dry bool) bool {
 	fmt.Fprintf(w, "%d %s, %d as wanted already, %d not or not wholly done\n", changed, verb, same, bad)
 	switch {
 	case changed == 0:
-	case jobs[0].socket.state == "listen": // There is no other job then.
+	case jobs[0].socket.State == census.StateListen: // There is no other job then.
 		fmt.Fprintln(w, "A change lasts until the program listens anew or sets its own; connections that it accepts from now on have it too.")
 	default:
 		fmt.Fprintln(w, "A change lasts until the program reconnects or sets its own; new connections do not have it.")
@@ -473,16 +474,16 @@ func (j *job) explain(dry bool) string {
 		return fmt.Sprintf("%s: the peer keeps its window shut, and a user timeout of %v would end the connection (-force sets it, -no-user-timeout leaves it out)", past, d)
 	case unsent:
 		how := "slowly on its way"
-		if s.stuck || s.acked == j.first.acked {
+		if s.Stuck || s.Acked == j.first.Acked {
 			how = "stuck"
 		}
 		if dry {
 			how = "on its way"
 		}
-		return fmt.Sprintf("%s: data is %s (%s), and a user timeout of %v could end the connection (-force sets it, -no-user-timeout leaves it out)", past, how, plural(int(s.pending), "byte"), d)
+		return fmt.Sprintf("%s: data is %s (%s), and a user timeout of %v could end the connection (-force sets it, -no-user-timeout leaves it out)", past, how, plural(int(s.Pending), "byte"), d)
 	case silent:
-		since := fmt.Sprintf("for %v", s.silence)
-		if s.silence == tcpopt.Unbounded {
+		since := fmt.Sprintf("for %v", s.Silence)
+		if !s.Heard {
 			since = "from the start"
 		}
 		if dry {
@@ -495,16 +496,16 @@ func (j *job) explain(dry bool) string {
 
 // verify compares with what the kernel says that it has.
 func (j *job) verify() string {
-	if left := j.change.missing(j.socket.config); j.written && !left.empty() {
+	if left := j.change.missing(j.socket.Config); j.written && !left.empty() {
 		return "failed: the kernel did not take " + left.flags()
 	}
 	return ""
 }
 
-func settings(s *tcpSocket, c tcpopt.Config) string {
+func settings(s *census.Socket, c tcpopt.Config) string {
 	idle, busy := c.DetectionTime()
 	timeout := "none"
-	if s.hasUserTimeout {
+	if s.HasUserTimeout {
 		timeout = c.UserTimeout.String()
 	}
 	return fmt.Sprintf("%s, idle %v, interval %v, count %d, user timeout %s; a dead peer is noticed: idle %s, busy %s",

@@ -1,4 +1,4 @@
-package main
+package census
 
 import (
 	"net/netip"
@@ -35,22 +35,22 @@ func TestPattern(t *testing.T) {
 		{"IPv6 network", "fd00::/8", "[fd12::1]:5432", true},
 		{"zone", "fe80::1%eth0", "[fe80::1]:5432", true},
 	} {
-		p, err := parsePattern(tt.pattern)
+		p, err := ParsePattern(tt.pattern)
 		if err != nil {
-			t.Errorf("%s: parsePattern(%q): %v", tt.name, tt.pattern, err)
+			t.Errorf("%s: ParsePattern(%q): %v", tt.name, tt.pattern, err)
 			continue
 		}
 		if got := p.match(netip.MustParseAddrPort(tt.address)); got != tt.want {
 			t.Errorf("%s: %q matches %s = %v, want %v", tt.name, tt.pattern, tt.address, got, tt.want)
 		}
 	}
-	if !(*pattern)(nil).match(netip.MustParseAddrPort("10.0.0.1:1")) {
+	if !(*Pattern)(nil).match(netip.MustParseAddrPort("10.0.0.1:1")) {
 		t.Error("no pattern does not match")
 	}
 	for _, s := range []string{"", ":", ":0", ":-1", ":65536", ":http", "10.0.0", "10.0.0.1:", "10.0.0.1:0", "10.0.0.1:x",
 		"10.0.0.0/33", "10.0.0.0/8:80", "localhost", "localhost:80", "fd00::1:zz", "[fd00::1", "::/129", " 10.0.0.1", "80"} {
-		if p, err := parsePattern(s); err == nil {
-			t.Errorf("parsePattern(%q) = %+v, want an error", s, p)
+		if p, err := ParsePattern(s); err == nil {
+			t.Errorf("ParsePattern(%q) = %+v, want an error", s, p)
 		}
 	}
 }

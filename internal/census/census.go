@@ -1,0 +1,121 @@
+// Package census finds out which process has which TCP sockets, and what they are
+// set to. It also lets its caller change a socket of another process.
+package census
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/tcpopt/tcpopt"
+)
+
+// A Socket is a TCP socket of some process, as it was when it was read.
+type Socket struct {
+	PID      int
+	Command  string // of the process, which may choose any bytes
+	FD       int
+	Inode    uint32
+	NetNS    uint64 // the inode number of the network namespace
+	Protocol string // "tcp" or "mptcp"
+	Local    netip.AddrPort
+	Remote   netip.AddrPort
+	State    string
+
+	Config         tcpopt.Config
+	HasUserTimeout bool   // multipath TCP has none
+	Pending        uint64 // bytes that the peer has not acknowledged
+
+	Counted bool // the kernel reports the following, as it does of a connection of plain TCP
+	Probes  int
+	Heard   bool          // something came from the peer
+	Silence time.Duration // since then
+	Acked   uint64
+	Stuck   bool // a retransmission timer ran out since the peer last acknowledged
+	Shut    bool // the peer takes no more
+
+	Held time.Duration // how long the duplicate of its descriptor existed
+}
+
+// Suspect reports whether s shows signs of a peer that is gone or does not read.
+func (s *Socket) Suspect() bool { return s.Probes > 0 || s.Stuck || s.Shut }
+
+// A Census is the sockets that are wanted, and what could not be seen.
+type Census struct {
+	Sockets []Socket
+	Denied  []Denial
+	Unowned *int // sockets of this network namespace that no readable process has; nil: not counted
+}
+
+// A Denial is a process that could not be read, or not wholly.
+type Denial struct {
+	PID    int
+	Reason Reason
+	Err    error // of Failed
+}
+
+// A Reason is why a process could not be read. Users know it by its text.
+type Reason string
+
+// The reasons, in the order of Reasons.
+const (
+	ListingDenied Reason = "listing_denied"
+	YamaDenied    Reason = "taking_denied_by_yama"
+	SeccompDenied Reason = "taking_denied_by_seccomp"
+	TakingDenied  Reason = "taking_denied_by_security_module"
+	ForeignClass  Reason = "foreign_net_cls"
+	KernelTooOld  Reason = "kernel_too_old"
+	Gone          Reason = "gone"
+	Failed        Reason = "failed"
+)
+
+var meanings = []struct {
+	reason  Reason
+	meaning string
+}{
+	{ListingDenied, "their descriptors may not be listed without CAP_SYS_PTRACE, or as their user if they are dumpable"},
+	{YamaDenied, "descriptors may be listed but not taken: the sysctl kernel.yama.ptrace_scope forbids it (1 and 2: without CAP_SYS_PTRACE; 3: to everybody until the machine restarts)"},
+	{SeccompDenied, "descriptors may be listed but not taken: a seccomp filter on this process forbids pidfd_getfd"},
+	{TakingDenied, "descriptors may be listed but not taken: a security module forbids it"},
+	{ForeignClass, "in another net_cls or net_prio cgroup, which reading would rewrite on their sockets"},
+	{KernelTooOld, "the kernel has no pidfd_getfd, which came with Linux 5.6"},
+	{Gone, "gone before they could be read"},
+	{Failed, "failed for another reason"},
+}
+
+// Reasons are all of them.
+func Reasons() []Reason {
+	all := make([]Reason, len(meanings))
+	for i := range meanings {
+		all[i] = meanings[i].reason
+	}
+	return all
+}
+
+// Meaning says what r means for the processes that have it.
+func (r Reason) Meaning() string {
+	for _, row := range meanings {
+		if row.reason == r {
+			return row.meaning
+		}
+	}
+	return string(r)
+}
+
+// ErrNoProcess is that no process has the command of a Query.
+var ErrNoProcess = errors.New("no process has that command")
+
+// states are the states of RFC 9293 by their number in the kernel's
+// include/net/tcp_states.h, and by the name that ss(8) has for them.
+var states = [...]string{"", "established", "syn-sent", "syn-recv", "fin-wait-1", "fin-wait-2",
+	"time-wait", "closed", "close-wait", "last-ack", "listen", "closing"}
+
+// timeWait is the one of a socket that no process has any more.
+const timeWait = 6
+
+// StateListen is the one of a listening socket.
+const StateListen = "listen"
+
+// States are the others: those that a Socket may be in.
+func States() []string { return slices.Concat(states[1:timeWait], states[timeWait+1:]) }

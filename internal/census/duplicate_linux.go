@@ -1,0 +1,223 @@
+package census
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpopt/tcpopt"
+)
+
+// Visit reads s again and, if it is still the same socket, calls act with it.
+// act should be quick: the owner's descriptor is held meanwhile. s is then as
+// it was after act.
+func (s *Socket) Visit(act func(now *Socket, sock tcpopt.Socket)) error {
+	pidfd, err := unix.PidfdOpen(s.PID, 0)
+	if err != nil {
+		return fmt.Errorf("pidfd_open: %w", err)
+	}
+	defer unix.Close(pidfd)
+	r := reading{queue: true}
+	raw := &rawDescriptor{}
+	sock := tcpopt.FromRawConn(raw)
+	now := *s
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer undisturbed()()
+	err = r.duplicate(pidfd, s.FD, s.Inode, func(fd uintptr) {
+		raw.fd = fd
+		r.fill(&now)
+		act(&now, sock)
+	})
+	if err == nil {
+		r.fill(s)
+	}
+	return err
+}
+
+// A reading is what is read while a duplicate is held, as the kernel gives it. It is
+// used again and again, so that nothing is allocated meanwhile.
+type reading struct {
+	queue    bool // also ask what is pending
+	stat     unix.Stat_t
+	protocol int32                // 0: to be asked
+	values   [len(readRows)]int32 // times in seconds
+	timeout  int32                // milliseconds
+	pending  int32
+	info     unix.TCPInfo
+	infoSize uint32 // 0: not told
+	size     uint32
+	untimed  bool // no user timeout
+	err      error
+	held     time.Duration
+}
+
+// errChanged is that the descriptor is closed or is something else by now.
+var errChanged = errors.New("the descriptor was closed or is another by now")
+
+// duplicate reads the socket with the given inode by the process's descriptor fd. If
+// act is not nil, it acts on the duplicate in between and the socket is read
+// again; act is not called if the first reading failed.
+//
+// From pidfd_getfd(2) to close(2) there are only system calls that do not wait,
+// no allocation, lock or output. Close is a call that lets others run: it may
+// wait as long as the owner's SO_LINGER says.
+func (r *reading) duplicate(pidfd, fd int, inode uint32, act func(fd uintptr)) error {
+	start := time.Now()
+	dup, err := unix.PidfdGetfd(pidfd, fd, 0)
+	if err != nil {
+		if err == unix.EBADF {
+			return errChanged
+		}
+		return err
+	}
+	r.err = r.read(dup, inode)
+	if act != nil && r.err == nil {
+		act(uintptr(dup))
+		r.err = r.read(dup, inode)
+	}
+	unix.Close(dup)
+	r.held = time.Since(start)
+	return r.err
+}
+
+// read reads a duplicate. The first row is refused by what is no socket, for fstat
+// of a file may wait for its file system; the others by what is not TCP.
+func (r *reading) read(fd int, inode uint32) error {
+	for i := range readRows {
+		switch errno := r.get(fd, readRows[i].level, readRows[i].name, &r.values[i]); errno {
+		case 0:
+		case unix.ENOTSOCK, unix.ENOPROTOOPT, unix.EOPNOTSUPP:
+			return errChanged
+		default:
+			return errno
+		}
+	}
+	if err := unix.Fstat(fd, &r.stat); err != nil || uint64(r.stat.Ino) != uint64(inode) {
+		return errChanged
+	}
+	if r.protocol == 0 {
+		if errno := r.get(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL, &r.protocol); errno != 0 {
+			return errno
+		}
+	}
+	errno := r.get(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, &r.timeout)
+	r.untimed = errno == unix.ENOPROTOOPT || errno == unix.EOPNOTSUPP
+	if errno != 0 && !r.untimed {
+		return errno
+	}
+	r.infoSize, r.pending = 0, 0
+	if r.protocol == unix.IPPROTO_MPTCP {
+		// As long as it speaks it, TCP_INFO is of one path only.
+		var n int32
+		if errno := r.get(fd, unix.SOL_MPTCP, mptcpInfo, &n); errno != unix.EOPNOTSUPP {
+			r.readPending(fd)
+			return nil
+		}
+	}
+	r.size = uint32(unsafe.Sizeof(r.info))
+	if _, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.IPPROTO_TCP, unix.TCP_INFO,
+		uintptr(unsafe.Pointer(&r.info)), uintptr(unsafe.Pointer(&r.size)), 0); errno == 0 {
+		r.infoSize = r.size
+	}
+	r.readPending(fd)
+	return nil
+}
+
+// readRows are what every TCP socket has, in the order of reading.values.
+var readRows = [...]struct{ level, name uintptr }{
+	{unix.SOL_SOCKET, unix.SO_KEEPALIVE},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL},
+	{unix.IPPROTO_TCP, unix.TCP_KEEPCNT},
+}
+
+// get is getsockopt(2). Raw, it does not give the processor to another goroutine.
+func (r *reading) get(fd int, level, name uintptr, value *int32) unix.Errno {
+	r.size = 4
+	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), level, name,
+		uintptr(unsafe.Pointer(value)), uintptr(unsafe.Pointer(&r.size)), 0)
+	return errno
+}
+
+// mptcpInfo is MPTCP_INFO of the kernel's include/uapi/linux/mptcp.h.
+const mptcpInfo = 1
+
+// readPending asks with SIOCOUTQ, which listening sockets refuse.
+func (r *reading) readPending(fd int) {
+	if !r.queue && r.protocol == unix.IPPROTO_TCP {
+		return // The tables told.
+	}
+	if _, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCOUTQ, uintptr(unsafe.Pointer(&r.pending))); errno != 0 {
+		r.pending = 0
+	}
+}
+
+// fill writes what was read to s.
+func (r *reading) fill(s *Socket) {
+	s.Protocol = "tcp"
+	if r.protocol == unix.IPPROTO_MPTCP {
+		s.Protocol = "mptcp"
+	}
+	s.Config = tcpopt.Config{
+		Enable:   r.values[0] != 0,
+		Idle:     time.Duration(r.values[1]) * time.Second,
+		Interval: time.Duration(r.values[2]) * time.Second,
+		Count:    int(r.values[3]),
+	}
+	if s.HasUserTimeout = !r.untimed; s.HasUserTimeout {
+		s.Config.UserTimeout = time.Duration(r.timeout) * time.Millisecond
+	}
+	if r.queue || r.protocol != unix.IPPROTO_TCP {
+		s.Pending = uint64(max(0, r.pending))
+	}
+	s.Held = r.held
+	s.Counted, s.Probes, s.Heard, s.Silence, s.Acked, s.Stuck, s.Shut = false, 0, false, 0, 0, false, false
+	// What a kernel does not fill in is left over from another socket.
+	fills := func(field uintptr, size uintptr) bool { return uintptr(r.infoSize) >= field+size }
+	if s.State == StateListen || !fills(unsafe.Offsetof(r.info.Bytes_acked), 8) {
+		return
+	}
+	s.Counted = true
+	s.Probes = int(r.info.Probes)
+	// Before anything is heard, the kernel counts from its own start.
+	if s.Heard = r.info.State != unix.BPF_TCP_SYN_SENT; s.Heard {
+		s.Silence = time.Duration(min(r.info.Last_data_recv, r.info.Last_ack_recv)) * time.Millisecond
+	}
+	s.Acked = r.info.Bytes_acked
+	s.Stuck = s.Pending > 0 && r.info.Retransmits > 0
+	established := s.State == "established" || s.State == "close-wait"
+	if fills(unsafe.Offsetof(r.info.Snd_wnd), 4) {
+		s.Shut = established && r.info.Snd_wnd == 0
+	} else { // Before Linux 5.4; without data in flight these probes are for the window.
+		s.Shut = established && s.Pending > 0 && s.Probes > 0 && r.info.Unacked == 0
+	}
+}
+
+// undisturbed keeps other programs from taking the processor from this thread,
+// which is to hold descriptors, until the function it returns is called. On a busy
+// machine it would sometimes be for a hundred milliseconds that a duplicate is
+// held (seen on 6.18). It takes CAP_SYS_NICE; without it nothing changes.
+func undisturbed() func() {
+	before, err := unix.SchedGetAttr(0, 0)
+	if err != nil || before.Policy != unix.SCHED_NORMAL {
+		return func() {}
+	}
+	if err := unix.SchedSetAttr(0, &unix.SchedAttr{Size: before.Size, Policy: unix.SCHED_FIFO, Priority: 1}, 0); err != nil {
+		return func() {}
+	}
+	before.Runtime = 0 // The slice that the system gives, from Linux 6.12 on.
+	return func() { unix.SchedSetAttr(0, before, 0) }
+}
+
+// A rawDescriptor is a syscall.RawConn.
+type rawDescriptor struct{ fd uintptr }
+
+func (r *rawDescriptor) Control(f func(uintptr)) error { f(r.fd); return nil }
+
+func (r *rawDescriptor) Read(func(uintptr) bool) error  { return unix.EOPNOTSUPP }
+func (r *rawDescriptor) Write(func(uintptr) bool) error { return unix.EOPNOTSUPP }

@@ -1,0 +1,137 @@
+package census
+
+import (
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// A lister lists the sockets of processes while those that it has listed are read:
+// what it finds out is its own until it closes the channel.
+type lister struct {
+	query   *Query
+	tables  *tables // of which it sets owned, and a taker taken
+	class   string  // the net_cls and net_prio groups of this process
+	missing []int   // selected processes that have TCP sockets which no table has
+	unowned *int    // nil: not counted
+	err     error   // of counting
+}
+
+// A batch is sockets of one process that are wanted, or why it has no more.
+type batch struct {
+	*owner
+	sockets []listed
+	err     error
+	last    bool
+}
+
+// An owner is a process whose sockets are read.
+type owner struct {
+	pid, pidfd int
+	command    string
+	over       bool // for the taker: its descriptors are denied
+}
+
+type listed struct {
+	fd    int
+	entry int32
+}
+
+// batchSize is how many descriptors are listed before the first is taken.
+const batchSize = 256
+
+func (l *lister) list(pids []int, batches chan<- batch) {
+	defer close(batches)
+	buf := make([]byte, 1<<15)
+	var names []string
+	for _, pid := range pids {
+		o := &owner{pid: pid}
+		var err error
+		// First of all, so that a descriptor is never another process's.
+		if o.pidfd, err = unix.PidfdOpen(pid, 0); err != nil {
+			o.pidfd = -1
+			switch err {
+			case unix.EINVAL, unix.ENOENT: // A thread that leads no process.
+				err = unix.ESRCH
+			case unix.EPERM:
+				err = errForbidden
+			}
+		} else {
+			names, err = l.listOne(o, buf, names[:0], batches)
+		}
+		batches <- batch{owner: o, err: err, last: true}
+	}
+	if !l.query.selects() {
+		n, err := l.tables.countUnowned()
+		l.unowned, l.err = &n, err
+	}
+}
+
+// listOne uses buf, and names so that the next process may.
+func (l *lister) listOne(o *owner, buf []byte, names []string, batches chan<- batch) ([]string, error) {
+	pid := strconv.Itoa(o.pid)
+	fds, err := unix.Open("/proc/"+pid+"/fd", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return names, err
+	}
+	defer unix.Close(fds)
+	if names, err = readNames(fds, buf, names); err != nil {
+		return names, err
+	}
+	var sockets []listed
+	missing := false
+	link := make([]byte, 64)
+	for _, name := range names {
+		n, err := unix.Readlinkat(fds, name, link)
+		if err == unix.ENOENT { // Closed since it was listed.
+			continue
+		} else if err != nil {
+			return names, err
+		}
+		inode, ok := socketInode(link[:n])
+		if !ok {
+			continue
+		}
+		i, ok := l.tables.index[inode]
+		if !ok { // Not TCP, or not when the tables were read, or of a namespace that was not.
+			missing = missing || l.query.selects() && mayBeTCP(pid, name)
+			continue
+		}
+		e := &l.tables.entries[i]
+		e.owned = true
+		fd, err := strconv.Atoi(name)
+		if err != nil || l.query.FD != nil && *l.query.FD != fd || !l.query.wants(e.local, e.remote, states[e.state]) {
+			continue
+		}
+		if o.command == "" {
+			text, err := os.ReadFile("/proc/" + pid + "/comm")
+			if err != nil {
+				return names, err
+			}
+			o.command = strings.TrimSuffix(string(text), "\n")
+			if !l.query.Force && netClass(pid) != l.class {
+				return names, errClass
+			}
+		}
+		if sockets = append(sockets, listed{fd, i}); len(sockets) == batchSize {
+			batches <- batch{owner: o, sockets: sockets}
+			sockets = make([]listed, 0, batchSize)
+		}
+	}
+	if len(sockets) > 0 {
+		batches <- batch{owner: o, sockets: sockets}
+	}
+	if missing {
+		l.missing = append(l.missing, o.pid)
+	}
+	return names, nil
+}
+
+// wants reports whether the socket, however it is owned, is wanted.
+func (q *Query) wants(local, remote netip.AddrPort, state string) bool {
+	return (state != StateListen || q.Listen) && (q.State == "" || q.State == state) &&
+		q.Local.match(local) && q.Remote.match(remote)
+}

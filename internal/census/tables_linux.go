@@ -1,0 +1,198 @@
+package census
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// An entry is a TCP socket in the kernel's tables.
+type entry struct {
+	inode         uint32
+	protocol      uint16 // 0: the table does not say whether TCP or multipath TCP
+	state         uint8
+	owned         bool   // a process that may be read has it
+	taken         bool   // and was asked
+	queue         uint32 // bytes that the peer has not acknowledged
+	netns         uint64
+	local, remote netip.AddrPort
+}
+
+// ownedStates are those of a socket that a process may have, a bit each.
+const ownedStates = (1<<len(states) - 2) &^ (1 << timeWait)
+
+// tables are the kernel's tables of TCP sockets of some network namespaces.
+type tables struct {
+	own     uint64 // the namespace of this process
+	states  uint32 // those of interest, a bit each
+	entries []entry
+	index   map[uint32]int32 // entries by inode, which is unique across namespaces
+	loaded  map[uint64]error // by namespace: what came of reading its tables
+}
+
+func newTables(own uint64, states uint32) *tables {
+	return &tables{own: own, states: states, index: map[uint32]int32{}, loaded: map[uint64]error{}}
+}
+
+// enter loads the tables of the namespace that dir, a thread of /proc, is in.
+func (t *tables) enter(dir string) error {
+	ns, err := namespaceOf(dir)
+	if err != nil {
+		return err
+	}
+	return t.load(ns, dir)
+}
+
+// load adds the tables of a namespace, by a thread dir of /proc that is in it.
+func (t *tables) load(ns uint64, dir string) error {
+	if err, ok := t.loaded[ns]; ok {
+		return err
+	}
+	err := errors.ErrUnsupported
+	if ns == t.own {
+		err = dump(t.states, t.add)
+	}
+	if err != nil { // Of another namespace, or the kernel has no inet_diag.
+		t.drop(ns)
+		err = errors.Join(t.loadText(ns, dir+"/net/tcp"), t.loadText(ns, dir+"/net/tcp6"))
+	}
+	if err == nil || !isGone(err) { // Another thread may be there yet.
+		t.loaded[ns] = err
+	}
+	return err
+}
+
+// add adds an entry, in the place of one with its inode: the paths of a
+// multipath connection have its inode, and its own entry comes last.
+func (t *tables) add(e entry) {
+	if e.inode == 0 {
+		return // In no process's hands: TIME_WAIT, or closed and not yet done.
+	}
+	if states[e.state] == StateListen {
+		e.queue = 0 // It is the limit of connections to be accepted.
+	}
+	if e.netns == 0 {
+		e.netns = t.own
+	}
+	if i, ok := t.index[e.inode]; ok {
+		t.entries[i] = e
+		return
+	}
+	t.index[e.inode] = int32(len(t.entries))
+	t.entries = append(t.entries, e)
+}
+
+// drop forgets the half of a table that could not be read to its end.
+func (t *tables) drop(ns uint64) {
+	for inode, i := range t.index {
+		if t.entries[i].netns == ns {
+			delete(t.index, inode)
+			t.entries[i].inode = 0
+		}
+	}
+}
+
+// loadText reads a table of /proc/net. That has no entry for IPv6 if there is
+// none.
+func (t *tables) loadText(ns uint64, file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) && strings.HasSuffix(file, "6") {
+			return nil
+		}
+		return unwrapErrno(err)
+	}
+	return parseTable(text, func(e entry) {
+		e.netns = ns
+		t.add(e)
+	})
+}
+
+// countUnowned counts the sockets of this namespace that no process has that may
+// be read. The tables are read once more: what is in both and nobody's lives and
+// has an owner elsewhere, and was not closed while the processes were listed.
+func (t *tables) countUnowned() (int, error) {
+	missed, states := map[uint32]bool{}, uint32(0)
+	for i := range t.entries {
+		if e := &t.entries[i]; e.inode != 0 && e.netns == t.own && !e.owned {
+			missed[e.inode] = true
+			states |= 1 << e.state
+		}
+	}
+	if len(missed) == 0 {
+		return 0, nil
+	}
+	again := newTables(t.own, states)
+	if err := again.load(t.own, "/proc/thread-self"); err != nil {
+		return 0, err
+	}
+	n := 0
+	for inode := range again.index {
+		if missed[inode] {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// parseTable parses a table of /proc/net, see proc_net_tcp.rst of the kernel.
+func parseTable(text []byte, f func(entry)) error {
+	_, text, _ = bytes.Cut(text, []byte("\n"))
+	for line := range bytes.Lines(text) {
+		fields := bytes.Fields(line)
+		if len(fields) < 10 {
+			return fmt.Errorf("a line of /proc/net/tcp: %q", line)
+		}
+		local, lok := parseAddrPort(fields[1])
+		remote, rok := parseAddrPort(fields[2])
+		state, err := strconv.ParseUint(string(fields[3]), 16, 8)
+		inode, ierr := strconv.ParseUint(string(fields[9]), 10, 32)
+		out, _, _ := bytes.Cut(fields[4], []byte(":"))
+		queue, qerr := strconv.ParseUint(string(out), 16, 32)
+		if !lok || !rok || err != nil || ierr != nil || qerr != nil {
+			return fmt.Errorf("a line of /proc/net/tcp: %q", line)
+		}
+		if state == 0 || state >= uint64(len(states)) {
+			continue // One that this program does not know of.
+		}
+		f(entry{inode: uint32(inode), state: uint8(state), queue: uint32(queue), local: local, remote: remote})
+	}
+	return nil
+}
+
+// parseAddrPort parses words of the address as this processor has them, and the
+// port.
+func parseAddrPort(field []byte) (netip.AddrPort, bool) {
+	address, port, _ := strings.Cut(string(field), ":")
+	if len(address) != 8 && len(address) != 32 {
+		return netip.AddrPort{}, false
+	}
+	var b [16]byte
+	for i := 0; i < len(address); i += 8 {
+		word, err := strconv.ParseUint(address[i:i+8], 16, 32)
+		if err != nil {
+			return netip.AddrPort{}, false
+		}
+		binary.NativeEndian.PutUint32(b[i/2:], uint32(word))
+	}
+	n, err := strconv.ParseUint(port, 16, 16)
+	a, _ := netip.AddrFromSlice(b[:len(address)/2])
+	return netip.AddrPortFrom(a, uint16(n)), err == nil
+}
+
+// unwrapErrno is the errno in err, which compares with ==.
+func unwrapErrno(err error) error {
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return err
+}

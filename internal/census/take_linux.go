@@ -1,0 +1,178 @@
+package census
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Take takes a census of the sockets that q wants. The error is of what forbids a
+// census altogether; what it could not see is in the Census.
+//
+// A descriptor taken by pidfd_getfd(2) is the owner's open socket: while it is
+// held, the owner's close sends no FIN and a closed listener keeps its port. So
+// one is held at a time and for a few system calls, only of a socket that the
+// kernel's tables have as TCP, and whatever can be done before or after is.
+func Take(q *Query) (*Census, error) {
+	// A census allocates too little to be worth collecting, and no collection may
+	// pause this while it holds a descriptor.
+	percent := debug.SetGCPercent(-1)
+	defer debug.SetGCPercent(percent)
+	all, err := numbers("/proc")
+	if err != nil {
+		return nil, err
+	}
+	pids := slices.Clone(q.PIDs)
+	if len(pids) == 0 {
+		pids = all
+	}
+	slices.Sort(pids)
+	own, err := namespaceOf("/proc/thread-self")
+	if err != nil {
+		return nil, fmt.Errorf("this needs /proc: %w", err)
+	}
+
+	// The tables come first: a socket that is in them and in no process's list
+	// belongs to someone who may not be read, and one that is made from here on is
+	// none of this census.
+	t := &taker{query: q, tables: newTables(own, ownedStates)}
+	if err := t.tables.load(own, "/proc/thread-self"); err != nil {
+		return nil, err
+	}
+	var readable []int
+	for _, pid := range pids {
+		if t.find(pid) {
+			readable = append(readable, pid)
+		}
+	}
+	if q.Command != "" && len(readable)+len(t.Denied) == 0 {
+		return nil, ErrNoProcess
+	}
+	t.Sockets = make([]Socket, 0, min(len(t.tables.entries), 1<<14))
+	l := &lister{query: q, tables: t.tables, class: netClass("self")}
+	walk := func(pids []int) {
+		if len(t.tables.entries) > 20000 {
+			debug.SetGCPercent(percent)
+		}
+		batches := make(chan batch, 4)
+		go l.list(pids, batches)
+		t.readAll(batches)
+	}
+	walk(readable)
+
+	// A process may have been given a socket of a namespace that it is not in. Most
+	// were not, and with many namespaces it takes long to load them all.
+	missing := slices.DeleteFunc(l.missing, func(pid int) bool {
+		return slices.ContainsFunc(t.Denied, func(d Denial) bool { return d.PID == pid })
+	})
+	if len(missing) > 0 {
+		for _, pid := range all {
+			// Of one that may not be read, there is nothing to find that way.
+			_ = t.tables.enter("/proc/" + strconv.Itoa(pid))
+		}
+		walk(missing)
+		slices.SortStableFunc(t.Sockets, func(a, b Socket) int { return a.PID - b.PID })
+	}
+	t.Unowned = l.unowned
+	return &t.Census, l.err
+}
+
+// A taker finds the processes of a census, and reads the sockets that a lister
+// has listed.
+type taker struct {
+	Census
+	query   *Query
+	tables  *tables
+	reading reading
+}
+
+// find loads the tables of the namespaces of a process's threads, and reports
+// whether the process is wanted and may be read.
+func (t *taker) find(pid int) bool {
+	dir := "/proc/" + strconv.Itoa(pid)
+	if t.query.Command != "" {
+		command, err := os.ReadFile(dir + "/comm")
+		if err != nil && len(t.query.PIDs) > 0 {
+			t.deny(pid, err)
+		}
+		if err != nil || !t.query.named(strings.TrimSuffix(string(command), "\n")) {
+			return false
+		}
+	}
+	if err := t.tables.enter(dir); err != nil {
+		t.deny(pid, err)
+		return false
+	}
+	threads, _ := numbers(dir + "/task") // If it is gone, its descriptors are too.
+	for _, thread := range threads {
+		if err := t.tables.enter(dir + "/task/" + strconv.Itoa(thread)); err != nil && !isGone(err) {
+			t.deny(pid, err)
+			break
+		}
+	}
+	return true
+}
+
+// named reports whether processes of that command are wanted. The kernel keeps
+// 15 bytes of a command.
+func (q *Query) named(command string) bool {
+	return q.Command == "" || q.Command[:min(len(q.Command), 15)] == command
+}
+
+// selects reports whether processes are selected.
+func (q *Query) selects() bool { return len(q.PIDs) > 0 || q.Command != "" }
+
+// deny counts a process that could not be read. What has no descriptors is not
+// worth counting, unless it was asked for.
+func (t *taker) deny(pid int, err error) {
+	if len(t.query.PIDs) > 0 || !lifeless(pid) {
+		t.Denied = append(t.Denied, Denial{pid, reasonOf(err), err})
+	}
+}
+
+// readAll reads the sockets that are listed, one at a time. A socket that several
+// processes share is read of the first that lets it.
+func (t *taker) readAll(batches <-chan batch) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for b := range batches {
+		calm := func() {}
+		if len(b.sockets) > 0 {
+			calm = undisturbed()
+		}
+		for _, l := range b.sockets {
+			e := &t.tables.entries[l.entry]
+			if e.taken || b.over {
+				continue
+			}
+			t.reading.protocol = int32(e.protocol)
+			switch err := t.reading.duplicate(b.pidfd, l.fd, e.inode, nil); err {
+			case nil:
+				e.taken = true
+				t.Sockets = append(t.Sockets, Socket{PID: b.pid, Command: b.command, FD: l.fd, Inode: e.inode,
+					NetNS: e.netns, Local: e.local, Remote: e.remote, State: states[e.state], Pending: uint64(e.queue)})
+				t.reading.fill(&t.Sockets[len(t.Sockets)-1])
+			case errChanged:
+			case unix.EPERM, unix.EACCES:
+				b.over = true
+				t.deny(b.pid, errForbidden)
+			default:
+				b.over = true
+				t.deny(b.pid, err)
+			}
+		}
+		calm()
+		if b.err != nil && !b.over {
+			t.deny(b.pid, b.err)
+		}
+		if b.last && b.pidfd >= 0 {
+			unix.Close(b.pidfd)
+		}
+	}
+}

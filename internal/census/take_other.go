@@ -1,0 +1,22 @@
+//go:build !linux
+
+package census
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/tcpopt/tcpopt"
+)
+
+var errForeign = fmt.Errorf("the sockets of other processes: not on %s, it takes pidfd_getfd(2) of Linux: %w", runtime.GOOS, errors.ErrUnsupported)
+
+// Take takes a census of the sockets that q wants.
+func Take(q *Query) (*Census, error) { return nil, errForeign }
+
+// Visit reads s again and, if it is still the same socket, calls act with it.
+func (s *Socket) Visit(act func(now *Socket, sock tcpopt.Socket)) error { return errForeign }
+
+// Explain says of the process what its reason means.
+func (d Denial) Explain() string { return d.Reason.Meaning() }
