@@ -101,9 +101,9 @@ func acceptHTTP(t *testing.T, name string, secure bool, keepAlive time.Duration,
 // tries for two minutes (tcp_syn_retries, tcp(7)).
 func TestDialControlBoundsConnect(t *testing.T) {
 	t.Parallel()
-	l := newLab(t)
-	labtest.Need(t, l.cable.Cut())
-	address := net.JoinHostPort(l.far.IPv4.String(), "9")
+	l := labtest.NewLab(t)
+	labtest.Need(t, l.Cable.Cut())
+	address := net.JoinHostPort(l.Far.IPv4.String(), "9")
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for _, tt := range []struct{ userTimeout, nominal time.Duration }{
@@ -115,7 +115,7 @@ func TestDialControlBoundsConnect(t *testing.T) {
 			c := tcpopt.Config{Enable: true, UserTimeout: tt.userTimeout}
 			d := net.Dialer{KeepAlive: -1, Control: c.DialControl, Timeout: 2900 * time.Millisecond}
 			var took time.Duration
-			err := l.near.Do(func() error {
+			err := l.Near.Do(func() error {
 				begin := time.Now()
 				_, err := d.Dial("tcp4", address)
 				took = time.Since(begin)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
 func TestClosed(t *testing.T) {
@@ -36,7 +37,7 @@ func TestNotTCP(t *testing.T) {
 	needSockets(t)
 	for network, tcp := range map[string]string{"udp4": "tcp4", "udp6": "tcp6"} {
 		t.Run(network, func(t *testing.T) {
-			if err := networkMissing(tcp); err != nil {
+			if err := labtest.Missing(tcp); err != nil {
 				t.Skip(err)
 			}
 			testNotTCP(t, newSocket(t, network))

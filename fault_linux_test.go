@@ -1,14 +1,12 @@
 package tcpopt_test
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,53 +20,22 @@ import (
 	"github.com/tcpopt/tcpopt/internal/netlab"
 )
 
-// A lab is two hosts and a cable.
-type lab struct {
-	near, far *netlab.Host
-	cable     *netlab.Cable
-}
-
-func newLab(t testing.TB) lab {
-	t.Helper()
-	near, far := labtest.NewHost(t), labtest.NewHost(t)
-	return lab{near, far, labtest.NewCable(t, near, far)}
-}
-
-// connect returns both ends of a connection over the cable.
-func (l lab) connect(t testing.TB, multipath bool) (near, far *net.TCPConn) {
-	t.Helper()
-	return l.connectTo(t, l.far.IPv4, multipath)
-}
-
-func (l lab) connectTo(t testing.TB, address netip.Addr, multipath bool) (near, far *net.TCPConn) {
-	t.Helper()
-	var ln net.Listener
-	labtest.Need(t, l.far.Do(func() (err error) {
-		ln, err = listenConfig(multipath).Listen(t.Context(), "tcp", netip.AddrPortFrom(address, 0).String())
-		return err
-	}))
-	defer ln.Close()
-	near = l.dial(t, ln.Addr().String(), multipath)
-	c, err := ln.Accept()
+// echo is a peer that answers what it hears, as a program of its own.
+var echo = labtest.NewProgram("echo", func() int {
+	l, err := net.Listen("tcp", os.Args[1])
 	if err != nil {
-		t.Fatal(err)
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
-	t.Cleanup(func() { c.Close() })
-	return near, c.(*net.TCPConn)
-}
-
-func (l lab) dial(t testing.TB, address string, multipath bool) *net.TCPConn {
-	t.Helper()
-	d := net.Dialer{KeepAlive: -1}
-	d.SetMultipathTCP(multipath)
-	var c net.Conn
-	labtest.Need(t, l.near.Do(func() (err error) {
-		c, err = d.Dial("tcp", address)
-		return err
-	}))
-	t.Cleanup(func() { c.Close() })
-	return c.(*net.TCPConn)
-}
+	fmt.Println(l.Addr())
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return 1
+		}
+		go io.Copy(c, c)
+	}
+})
 
 // set applies c, and fails the test where it cannot.
 func set(t testing.TB, conn net.Conn, c tcpopt.Config) {
@@ -150,7 +117,7 @@ func tenths(n int) time.Duration { return time.Duration(n) * 100 * time.Millisec
 // TCPOPT_GRID names a file for the table.
 func TestFaultGrid(t *testing.T) {
 	t.Parallel()
-	l := newLab(t)
+	l := labtest.NewLab(t)
 	type cell struct {
 		near  net.Conn
 		start time.Time
@@ -158,11 +125,11 @@ func TestFaultGrid(t *testing.T) {
 	}
 	cells := make([]cell, len(grid))
 	for i, c := range grid {
-		near, far := l.connect(t, false)
+		near, far := l.Connect(t, false)
 		set(t, near, c)
 		cells[i].near, cells[i].start = near, hear(t, near, far)
 	}
-	if err := l.cable.Cut(); err != nil {
+	if err := l.Cable.Cut(); err != nil {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
@@ -202,11 +169,11 @@ func TestFaultUserTimeoutPastTick(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%v %v %v", c.Idle, c.Interval, c.UserTimeout), func(t *testing.T) {
 			t.Parallel()
-			l := newLab(t)
-			near, far := l.connect(t, false)
+			l := labtest.NewLab(t)
+			near, far := l.Connect(t, false)
 			set(t, near, c)
 			start := hear(t, near, far)
-			if err := l.cable.Cut(); err != nil {
+			if err := l.Cable.Cut(); err != nil {
 				t.Fatal(err)
 			}
 			nominal, _ := c.DetectionTime()
@@ -230,12 +197,12 @@ func TestFaultBusy(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := newLab(t)
-			near, far := l.connect(t, false)
+			l := labtest.NewLab(t)
+			near, far := l.Connect(t, false)
 			c := tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 1, UserTimeout: tt.userTimeout}
 			set(t, near, c)
 			hear(t, near, far)
-			if err := l.cable.Cut(); err != nil {
+			if err := l.Cable.Cut(); err != nil {
 				t.Fatal(err)
 			}
 			start := time.Now()
@@ -264,15 +231,15 @@ const rto = 1600 * time.Millisecond
 // TestFaultLateWrite writes just before the verdict, and the clock starts anew.
 func TestFaultLateWrite(t *testing.T) {
 	t.Parallel()
-	l := newLab(t)
-	near, far := l.connect(t, false)
+	l := labtest.NewLab(t)
+	near, far := l.Connect(t, false)
 	c, err := tcpopt.Within(3 * time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	set(t, near, c)
 	hear(t, near, far)
-	if err := l.cable.Cut(); err != nil {
+	if err := l.Cable.Cut(); err != nil {
 		t.Fatal(err)
 	}
 	alive(t, near, 2500*time.Millisecond)
@@ -290,12 +257,12 @@ func TestFaultOneWay(t *testing.T) {
 	for _, from := range []string{"near", "far"} {
 		t.Run(from, func(t *testing.T) {
 			t.Parallel()
-			l := newLab(t)
-			near, far := l.connect(t, false)
+			l := labtest.NewLab(t)
+			near, far := l.Connect(t, false)
 			c := tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 2}
 			set(t, near, c)
 			start := hear(t, near, far)
-			if err := l.cable.Lose(map[string]*netlab.Host{"near": l.near, "far": l.far}[from]); err != nil {
+			if err := l.Cable.Lose(map[string]*netlab.Host{"near": l.Near, "far": l.Far}[from]); err != nil {
 				t.Fatal(err)
 			}
 			nominal, _ := c.DetectionTime()
@@ -307,10 +274,10 @@ func TestFaultOneWay(t *testing.T) {
 // TestFaultNAT has a NAT router that forgets a connection after 3 s of silence.
 func TestFaultNAT(t *testing.T) {
 	t.Parallel()
-	l := newLab(t)
-	labtest.Need(t, l.cable.Masquerade(l.near, 3*time.Second))
-	kept, keptFar := l.connect(t, false)
-	lost, lostFar := l.connect(t, false)
+	l := labtest.NewLab(t)
+	labtest.Need(t, l.Cable.Masquerade(l.Near, 3*time.Second))
+	kept, keptFar := l.Connect(t, false)
+	lost, lostFar := l.Connect(t, false)
 	set(t, kept, tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 3})
 	set(t, lost, tcpopt.Config{Enable: true, Idle: 5 * time.Second, Interval: time.Second, Count: 1})
 	hear(t, kept, keptFar)
@@ -331,27 +298,12 @@ func TestFaultNAT(t *testing.T) {
 // keepalive cannot know.
 func TestFaultFrozen(t *testing.T) {
 	t.Parallel()
-	l := newLab(t)
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	peer := exec.Command(exe)
-	peer.Env = append(os.Environ(), "TCPOPT_ECHO="+netip.AddrPortFrom(l.far.IPv4, 0).String())
-	peer.Stderr = os.Stderr
-	out, err := peer.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	labtest.Need(t, l.far.Start(peer))
-	t.Cleanup(func() { peer.Process.Kill(); peer.Wait() })
-	address, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	near := l.dial(t, strings.TrimSpace(address), false)
+	l := labtest.NewLab(t)
+	peer := labtest.Start(t, echo.Command(netip.AddrPortFrom(l.Far.IPv4, 0).String()), l.Far.Start)
+	t.Cleanup(func() { peer.Process.Kill() }) // It does not read its input.
+	near := labtest.Dial(t, l.Near, peer.Line(t), false)
 	set(t, near, tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 1})
-	echo := func(within time.Duration) error {
+	ask := func(within time.Duration) error {
 		near.SetDeadline(time.Now().Add(within))
 		if _, err := near.Write([]byte{1}); err != nil {
 			return err
@@ -359,7 +311,7 @@ func TestFaultFrozen(t *testing.T) {
 		_, err := io.ReadFull(near, make([]byte, 1))
 		return err
 	}
-	if err := echo(5 * time.Second); err != nil {
+	if err := ask(5 * time.Second); err != nil {
 		t.Fatal(err)
 	}
 	if err := peer.Process.Signal(syscall.SIGSTOP); err != nil {
@@ -369,13 +321,13 @@ func TestFaultFrozen(t *testing.T) {
 	if p, err := fromConn(t, near).Progress(); err != nil || p.Probes != 0 || p.Silence > 1500*time.Millisecond || p.Aborted {
 		t.Errorf("Progress() = %+v, %v, want answered probes", p, err)
 	}
-	if err := echo(100 * time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if err := ask(100 * time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("echo of a frozen peer: %v", err)
 	}
 	if err := peer.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	if err := echo(5 * time.Second); err != nil {
+	if err := ask(5 * time.Second); err != nil {
 		t.Errorf("echo of a peer that goes on: %v", err)
 	}
 }
@@ -384,8 +336,8 @@ func TestFaultFrozen(t *testing.T) {
 // answers, so it is not dead.
 func TestFaultReboot(t *testing.T) {
 	t.Parallel()
-	l := newLab(t)
-	near, far := l.connect(t, false)
+	l := labtest.NewLab(t)
+	near, far := l.Connect(t, false)
 	set(t, near, tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 3})
 	start := hear(t, near, far)
 	if err := netlab.Vanish(far); err != nil {
@@ -404,8 +356,8 @@ func TestFaultShutWindow(t *testing.T) {
 	for _, userTimeout := range []time.Duration{0, 2 * time.Second} {
 		t.Run(userTimeout.String(), func(t *testing.T) {
 			t.Parallel()
-			l := newLab(t)
-			near, far := l.connect(t, false)
+			l := labtest.NewLab(t)
+			near, far := l.Connect(t, false)
 			set(t, near, tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 1, UserTimeout: userTimeout})
 			hear(t, near, far)
 			written := make(chan error, 1)
@@ -446,15 +398,15 @@ func TestFaultReject(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			l := newLab(t)
-			address := l.far.IPv4
+			l := labtest.NewLab(t)
+			address := l.Far.IPv4
 			if tt.ipv6 {
-				address = l.far.IPv6
+				address = l.Far.IPv6
 			}
-			near, far := l.connectTo(t, address, false)
+			near, far := l.ConnectTo(t, address, false)
 			set(t, near, tcpopt.Config{UserTimeout: time.Second})
 			hear(t, near, far)
-			labtest.Need(t, l.cable.Reject(l.near, tt.with))
+			labtest.Need(t, l.Cable.Reject(l.Near, tt.with))
 			if _, err := near.Write([]byte{1}); err != nil {
 				t.Fatal(err)
 			}
@@ -469,11 +421,11 @@ func TestFaultReject(t *testing.T) {
 // up. It tells only one of them.
 func TestFaultBothBlocked(t *testing.T) {
 	t.Parallel()
-	l := newLab(t)
-	near, far := l.connect(t, false)
+	l := labtest.NewLab(t)
+	near, far := l.Connect(t, false)
 	set(t, near, tcpopt.Config{UserTimeout: time.Second})
 	hear(t, near, far)
-	if err := l.cable.Cut(); err != nil {
+	if err := l.Cable.Cut(); err != nil {
 		t.Fatal(err)
 	}
 	near.SetDeadline(time.Now().Add(10 * time.Second))
@@ -507,8 +459,8 @@ func TestFaultBothBlocked(t *testing.T) {
 // TestFaultFIN has a peer that closes as it should.
 func TestFaultFIN(t *testing.T) {
 	t.Parallel()
-	l := newLab(t)
-	near, far := l.connect(t, false)
+	l := labtest.NewLab(t)
+	near, far := l.Connect(t, false)
 	hear(t, near, far)
 	far.Close()
 	if _, err := end(near, 5*time.Second); err != io.EOF {
@@ -523,20 +475,20 @@ func TestFaultFIN(t *testing.T) {
 // only path by close_timeout, and dies with an error that says less.
 func TestFaultMultipath(t *testing.T) {
 	t.Parallel()
-	l := newLab(t)
+	l := labtest.NewLab(t)
 	const closeTimeout = 2 * time.Second
-	for _, h := range []*netlab.Host{l.near, l.far} {
+	for _, h := range []*netlab.Host{l.Near, l.Far} {
 		if err := h.Do(func() error { return os.WriteFile("/proc/sys/net/mptcp/close_timeout", []byte("2"), 0) }); err != nil {
 			t.Skipf("no multipath TCP with a close timeout in this kernel: %v", err)
 		}
 	}
-	near, far := l.connect(t, true)
+	near, far := l.Connect(t, true)
 	c := tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 1}
 	set(t, near, c)
 	start := hear(t, near, far)
 	_, err := fromConn(t, near).Progress()
 	wantError(t, "Progress", err, "TCP_INFO", errors.ErrUnsupported)
-	if err := l.cable.Cut(); err != nil {
+	if err := l.Cable.Cut(); err != nil {
 		t.Fatal(err)
 	}
 	nominal, _ := c.DetectionTime()
@@ -550,8 +502,8 @@ func TestFaultMultipath(t *testing.T) {
 // TestFaultProgress looks at the counters while a peer is silent.
 func TestFaultProgress(t *testing.T) {
 	t.Parallel()
-	l := newLab(t)
-	near, far := l.connect(t, false)
+	l := labtest.NewLab(t)
+	near, far := l.Connect(t, false)
 	set(t, near, tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 9})
 	hear(t, near, far)
 	s := fromConn(t, near)
@@ -559,7 +511,7 @@ func TestFaultProgress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.cable.Cut(); err != nil {
+	if err := l.Cable.Cut(); err != nil {
 		t.Fatal(err)
 	}
 	until(t, s, "two probes unanswered", func(p tcpopt.Progress) bool {
@@ -572,7 +524,7 @@ func TestFaultProgress(t *testing.T) {
 	if p.Acked != before.Acked || p.Received != before.Received || p.Aborted {
 		t.Errorf("Progress() = %+v, was %+v before the cut", p, before)
 	}
-	if err := l.cable.Heal(); err != nil {
+	if err := l.Cable.Heal(); err != nil {
 		t.Fatal(err)
 	}
 	until(t, s, "acknowledged after all", func(p tcpopt.Progress) bool {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
 func TestSetKeepAlive(t *testing.T) {
@@ -112,7 +113,7 @@ func TestSetKeepAliveIdleRoundsUp(t *testing.T) {
 		t.Skip("no idle time of 2 s on this OS, or in other units")
 	}
 	for _, network := range []string{"tcp4", "tcp6"} {
-		if err := networkMissing(network); err != nil {
+		if err := labtest.Missing(network); err != nil {
 			t.Skip(err)
 		}
 		client, _ := connect(t, network, false)

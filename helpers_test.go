@@ -1,16 +1,9 @@
 package tcpopt_test
 
 import (
-	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -19,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
 // A subject is a socket that options are tried on.
@@ -49,7 +43,7 @@ func subjects(t *testing.T) []subject {
 	needSockets(t)
 	var all []subject
 	for _, network := range []string{"tcp4", "tcp6"} {
-		if err := networkMissing(network); err != nil {
+		if err := labtest.Missing(network); err != nil {
 			all = append(all, subject{name: network, missing: err})
 			continue
 		}
@@ -62,18 +56,6 @@ func subjects(t *testing.T) []subject {
 	client, _ := connectTLS(t)
 	all = append(all, subject{name: "tls", socket: fromConn(t, client)})
 	return append(all, multipathSubjects(t)...)
-}
-
-// loopback is an address of each network.
-var loopback = map[string]string{"tcp4": "127.0.0.1:0", "tcp6": "[::1]:0"}
-
-// networkMissing returns why this machine lacks IPv4 or IPv6.
-func networkMissing(network string) error {
-	l, err := net.Listen(network, loopback[network])
-	if err != nil {
-		return fmt.Errorf("no %s here: %w", network, err)
-	}
-	return l.Close()
 }
 
 // needSockets skips where package net has no sockets of the system.
@@ -89,63 +71,25 @@ func needSockets(t testing.TB) {
 func connect(t testing.TB, network string, multipath bool) (client, server *net.TCPConn) {
 	t.Helper()
 	needSockets(t)
-	l := listen(t, network, multipath)
-	d := net.Dialer{KeepAlive: -1}
-	d.SetMultipathTCP(multipath)
-	c, err := d.Dial(network, l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	s, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return c.(*net.TCPConn), s.(*net.TCPConn)
+	return labtest.Pair(t, network, multipath)
 }
 
 // connectTLS returns both ends of a TLS connection.
 func connectTLS(t testing.TB) (client, server *tls.Conn) {
 	t.Helper()
 	c, s := connect(t, "tcp4", false)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := x509.Certificate{SerialNumber: big.NewInt(1)}
-	cert, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client = tls.Client(c, &tls.Config{InsecureSkipVerify: true})
-	server = tls.Server(s, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{cert}, PrivateKey: key}}})
-	done := make(chan error, 1)
-	go func() { done <- server.Handshake() }()
-	if err := client.Handshake(); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
-	return client, server
+	return labtest.Secure(t, c, s)
 }
 
 func listen(t testing.TB, network string, multipath bool) *net.TCPListener {
 	t.Helper()
-	needSockets(t)
-	return listenWith(t, listenConfig(multipath), network)
-}
-
-func listenConfig(multipath bool) *net.ListenConfig {
-	lc := net.ListenConfig{KeepAlive: -1}
-	lc.SetMultipathTCP(multipath)
-	return &lc
+	return listenWith(t, labtest.ListenConfig(multipath), network)
 }
 
 func listenWith(t testing.TB, lc *net.ListenConfig, network string) *net.TCPListener {
 	t.Helper()
-	l, err := lc.Listen(context.Background(), network, loopback[network])
+	needSockets(t)
+	l, err := lc.Listen(t.Context(), network, labtest.Loopback(network))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,23 +102,6 @@ func unconnected(t testing.TB, network string) tcpopt.Socket {
 	t.Helper()
 	needSockets(t)
 	return tcpopt.FromRawConn(newSocket(t, network))
-}
-
-// echo answers connections at address until it is killed.
-func echo(address string) {
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return
-	}
-	fmt.Println(l.Addr())
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return
-		}
-		go io.Copy(c, c)
-	}
 }
 
 func fromConn(t testing.TB, c net.Conn) tcpopt.Socket {

@@ -2,7 +2,6 @@ package tcpopt_test
 
 import (
 	"errors"
-	"flag"
 	"os"
 	"runtime"
 	"slices"
@@ -12,18 +11,11 @@ import (
 	"time"
 
 	"github.com/tcpopt/tcpopt"
-	"github.com/tcpopt/tcpopt/internal/netlab"
+	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
-func TestMain(m *testing.M) {
-	if address := os.Getenv("TCPOPT_ECHO"); address != "" {
-		echo(address)
-		return
-	}
-	netlab.Enter()                  // Where it fails, NewHost says why.
-	flag.Set("test.parallel", "64") // Tests that wait for a kernel's timers do nothing else.
-	os.Exit(m.Run())
-}
+// Tests that wait for a kernel's timers do nothing else.
+func TestMain(m *testing.M) { labtest.Main(m, 64) }
 
 // A times is an option that is a time.
 type times struct {
