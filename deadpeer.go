@@ -50,7 +50,7 @@ func IsDeadPeer(err error) bool {
 		}
 		switch e := err.(type) {
 		case *net.OpError:
-			if !readsOrWrites(e.Op) || e.Net != "" && !strings.HasPrefix(e.Net, "tcp") {
+			if !slices.Contains(readOrWrite, e.Op) || e.Net != "" && !strings.HasPrefix(e.Net, "tcp") {
 				continue
 			}
 		case *os.SyscallError:
@@ -83,7 +83,6 @@ const maxErrors = 1 << 16
 // say nothing of an established connection.
 var otherCalls = []string{"connect", "connectex", "getsockopt", "setsockopt"}
 
-// readsOrWrites reports whether op is Read's or Write's; io.Copy has the last two.
-func readsOrWrites(op string) bool {
-	return op == "read" || op == "write" || op == "readfrom" || op == "writeto"
-}
+// readOrWrite are the operations of reading and writing; the last three are of
+// io.Copy and of net.Buffers.
+var readOrWrite = []string{"read", "write", "readfrom", "writeto", "writev"}

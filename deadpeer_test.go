@@ -30,6 +30,7 @@ func TestIsDeadPeer(t *testing.T) {
 			opError("write", "tcp4", cause),
 			opError("readfrom", "tcp", cause),
 			opError("writeto", "tcp6", cause),
+			opError("writev", "tcp", cause),
 			opError("read", "", cause),
 			fmt.Errorf("wrapped: %w", verdict),
 			fmt.Errorf("wrapped twice: %w, %w", io.EOF, verdict),

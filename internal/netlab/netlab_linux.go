@@ -18,11 +18,12 @@ import (
 const entering = "TCPOPT_NETLAB_ENTERING"
 
 // enterArgs runs the program named after it in a new user namespace, as the
-// same user, who has just the two capabilities that are needed here.
+// same user, who has just the capabilities that are needed here; with net_raw,
+// tests forge what a router says.
 // A process of several threads cannot move itself: it needs a program.
 var enterArgs = [...]string{
 	"unshare", "--user", "--map-current-user", "--keep-caps", "--",
-	"setpriv", "--inh-caps=-all,+sys_admin,+net_admin", "--ambient-caps=-all,+sys_admin,+net_admin", "--",
+	"setpriv", "--inh-caps=-all,+sys_admin,+net_admin,+net_raw", "--ambient-caps=-all,+sys_admin,+net_admin,+net_raw", "--",
 }
 
 func enter() error {
