@@ -3,6 +3,7 @@ package tcpopt_test
 import (
 	"errors"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,8 +20,18 @@ func TestClosed(t *testing.T) {
 	}
 	s := fromConn(t, client)
 	client.Close()
+	// A descriptor that a socket activator or (*net.TCPConn).File gave is a file's.
+	file, err := os.Open(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	frc, err := file.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
 	for _, tt := range allCalls {
-		for _, s := range []tcpopt.Socket{s, tcpopt.FromRawConn(rc)} {
+		for _, s := range []tcpopt.Socket{s, tcpopt.FromRawConn(rc), tcpopt.FromRawConn(frc)} {
 			err := tt.call(s)
 			if errors.Is(err, errors.ErrUnsupported) && strings.HasPrefix(tt.name, "Set") {
 				continue // The system lacks it, closed or not.

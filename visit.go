@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"runtime"
 	"slices"
@@ -67,6 +68,9 @@ func (s Socket) control(v *visit) error {
 		w := *v // Only this copy escapes.
 		err := s.raw.Control(func(fd uintptr) { w.run(fd) })
 		*v = w
+		if err != nil && err.Error() == fileClosed {
+			err = fmt.Errorf("%w: %w", net.ErrClosed, err)
+		}
 		return cmp.Or(err, w.err)
 	}
 	rc, err := s.conn.SyscallConn()
@@ -76,6 +80,10 @@ func (s Socket) control(v *visit) error {
 	err = rc.Control(func(fd uintptr) { v.run(fd) })
 	return cmp.Or(err, v.err)
 }
+
+// fileClosed is what a closed *os.File says. Unlike what its other methods
+// return, that of its RawConn matches nothing, not even [os.ErrClosed].
+const fileClosed = "use of closed file"
 
 // A visit reads or writes rows of one socket in order, up to the first refusal.
 type visit struct {
