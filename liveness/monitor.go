@@ -1,7 +1,6 @@
 package liveness
 
 import (
-	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -46,29 +45,11 @@ type Monitor struct {
 	// Probe's error. It may call any method of the Monitor, Start too.
 	Dead func(error)
 
-	mu       sync.Mutex
-	last     atomic.Int64 // the last sign of life, as everything since epoch
-	timer    *time.Timer
-	due      time.Duration // when timer is to fire
-	received uint64        // at the last look, if known
-	probe    *probe        // not nil: waiting for the answer to one
-
-	running bool
-	asking  bool // Probe has not returned
-	known   bool
-	excused bool    // this silence has been forgiven a late timer
-	jitter  float32 // by how much of it this Idle is shorter
-}
-
-// probe is apart from Monitor since most of the time there is none.
-type probe struct {
-	at     time.Duration // when it became due
-	from   time.Duration // when Timeout began, for the last time
-	acked  uint64        // at the last look, if known
-	known  bool
-	end    uint64 // of the probe, in terms of acked
-	queued bool   // something was sent before it that was not acknowledged
-	again  bool   // the Probe of an earlier round has not returned
+	last  atomic.Int64 // the last sign of life, as everything since epoch
+	mu    sync.Mutex
+	timer *time.Timer
+	due   time.Duration // when timer is to fire
+	watch watch
 }
 
 // grain is how exact Touch is, and the least Idle.
@@ -91,15 +72,14 @@ func (m *Monitor) Start() {
 	case m.Dead == nil:
 		panic("liveness: Dead must be set")
 	}
-	p, known := m.look()
+	p, known := m.counters()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.running {
+	if m.watch.running {
 		panic("liveness: Start of a running Monitor")
 	}
-	m.running, m.known, m.received = true, known, p.Received
-	m.probe, m.excused = nil, false
-	m.draw()
+	m.watch = watch{running: true, asking: m.watch.asking, known: known, received: p.Received}
+	m.redrawJitter()
 	m.Touch()
 	m.arm(m.idle())
 }
@@ -134,103 +114,66 @@ func (m *Monitor) Last() time.Time {
 func (m *Monitor) Stop() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.running {
+	if !m.watch.running {
 		return false
 	}
-	m.end()
+	m.watch.end()
 	m.timer.Stop()
 	return true
 }
 
-// fire is called by the timer.
+// fire is called by the timer: look, lock, decide, unlock, act.
 func (m *Monitor) fire() {
-	p, known := m.look()
+	p, known := m.counters()
 	m.mu.Lock()
 	now := time.Since(epoch)
-	late := now - m.due
-	if !m.running || late < 0 { // Started again since the timer fired.
+	if !m.watch.running || now < m.due { // Started again since the timer fired.
 		m.mu.Unlock()
 		return
 	}
 	last := time.Duration(m.last.Load())
-	heard := m.probe != nil && last >= m.probe.at
-	if m.probe == nil {
-		heard = now-last < m.idle()
+	var do step
+	m.watch, do = m.watch.decide(m.terms(), look{now, now - m.due, last, p, known})
+	m.last.CompareAndSwap(int64(last), int64(do.last)) // Or a Touch came meanwhile.
+	switch {
+	case do.reason != 0:
+	case do.round:
+		m.redrawJitter()
+		m.arm(min(m.idle(), m.Timeout))
+	default:
+		m.arm(do.wait)
 	}
-	if !heard && known && m.known && p.Received > m.received {
-		heard, last = true, m.hear(last, now-max(p.Silence, 0))
-	}
-	m.received, m.known = p.Received, known
-	if heard {
-		m.excused = false
-	}
-
-	silent := now - last
-	if m.probe != nil {
-		if !heard {
-			if known {
-				m.extend(now, p)
-			}
-			if late > m.Timeout/2 && !m.excused {
-				m.excused = true
-				m.probe.from = now
-			}
-			if left := m.Timeout - (now - m.probe.from); left > 0 {
-				m.arm(min(m.idle(), left))
-				m.mu.Unlock()
-				return
-			}
-			reason := NoReply
-			if m.asking || known && p.Pending > 0 && p.Acked < m.probe.end {
-				reason = NoProgress
-			}
-			m.end()
-			m.mu.Unlock()
-			m.Dead(&Error{reason, silent})
-			return
-		}
-		m.probe = nil
-	}
-
-	left := m.idle() - silent
-	if left <= 0 && m.Probe == nil {
-		switch {
-		case known && p.Unread > 0:
-			left = m.Idle
-		case late > m.Idle/2 && !m.excused:
-			m.excused = true
-			left = m.Idle
-		}
-	}
-	if left > 0 {
-		m.arm(left)
-		m.mu.Unlock()
-		return
-	}
-	if m.Probe == nil {
-		m.end()
-		m.mu.Unlock()
-		m.Dead(&Error{Idle, silent})
-		return
-	}
-	m.probe = &probe{
-		at: now, from: now,
-		acked: p.Acked, known: known, end: math.MaxUint64,
-		queued: m.asking || known && p.Pending > 0,
-		again:  m.asking,
-	}
-	m.draw()
-	m.arm(min(m.idle(), m.Timeout))
-	ask := !m.asking
-	m.asking = true
 	m.mu.Unlock()
-	if ask {
+
+	switch {
+	case do.reason != 0:
+		m.Dead(&Error{do.reason, now - do.last})
+	case do.ask:
 		m.ask()
 	}
 }
 
-// look asks for the counters, never under the lock: Progress is not ours.
-func (m *Monitor) look() (p tcpopt.Progress, known bool) {
+// ask calls Probe, again if need be, and notes what became of it.
+func (m *Monitor) ask() {
+	for again := true; again; {
+		err := m.Probe()
+		p, known := m.counters()
+		m.mu.Lock()
+		failed := m.watch.running && err != nil
+		if failed {
+			m.watch.end()
+		}
+		m.watch.returned(time.Duration(m.last.Load()), p, known)
+		again = m.watch.asking
+		m.mu.Unlock()
+		if failed {
+			m.Dead(err)
+		}
+	}
+}
+
+// counters is never called under the lock: Progress is not ours.
+func (m *Monitor) counters() (p tcpopt.Progress, known bool) {
 	if m.Progress == nil {
 		return p, false
 	}
@@ -238,73 +181,20 @@ func (m *Monitor) look() (p tcpopt.Progress, known bool) {
 	return p, err == nil
 }
 
-// hear takes note of something that was received after the last look, at the
-// latest at the given time, and not read. What has been read is not meant: after
-// a Touch there is a look before the next Idle is over.
-func (m *Monitor) hear(last, at time.Duration) time.Duration {
-	if at <= last {
-		return last
-	}
-	m.last.CompareAndSwap(int64(last), int64(at)) // Or a Touch came meanwhile.
-	return at
-}
-
-// extend lets Timeout begin anew while the peer acknowledges what is before the
-// probe, and once more when it has acknowledged the probe. A probe that had
-// nothing before it has had its Timeout then. It also begins anew while bytes wait
-// to be read: the answer may be behind them, where a full buffer keeps it out.
-func (m *Monitor) extend(now time.Duration, p tcpopt.Progress) {
-	w := m.probe
-	if w.known && p.Acked < w.acked && w.acked-p.Acked > 1<<31 {
-		w.end = 0 // Wrapped; on macOS and Windows it falls by little.
-	}
-	before := p.Acked < w.end
-	if p.Unread > 0 || w.known && p.Acked > w.acked && w.acked < w.end && (before || w.queued) {
-		w.from = now
-	}
-	w.queued = w.queued || before
-	w.acked, w.known = p.Acked, true
-}
-
-// ask calls Probe and notes where in the stream the probe ends. If this Probe is
-// of an earlier round, its answer may be what began this one: it asks again.
-func (m *Monitor) ask() {
-	for again := true; again; {
-		err := m.Probe()
-		p, known := m.look()
-		m.mu.Lock()
-		if m.running && err != nil {
-			m.asking = false
-			m.end()
-			m.mu.Unlock()
-			m.Dead(err)
-			return
-		}
-		again = m.probe != nil && m.probe.again && m.last.Load() < int64(m.probe.at)
-		m.asking = again
-		if m.probe != nil {
-			m.probe.again = false
-			if !again {
-				m.probe.end = 0 // Unknown is past.
-				if known {
-					m.probe.end = p.Acked + p.Pending
-				}
-			}
-		}
-		m.mu.Unlock()
-	}
-}
-
-// draw gives the next round its own Idle.
-func (m *Monitor) draw() {
+// redrawJitter gives the next round its own Idle.
+func (m *Monitor) redrawJitter() {
 	if m.Probe != nil {
-		m.jitter = rand.Float32() / 8
+		m.watch.jitter = rand.Float32() / 8
 	}
 }
 
 // idle is this round's Idle.
 func (m *Monitor) idle() time.Duration {
-	return max(grain, m.Idle-time.Duration(float64(m.Idle)*float64(m.jitter)))
+	return max(grain, m.Idle-time.Duration(float64(m.Idle)*float64(m.watch.jitter)))
+}
+
+func (m *Monitor) terms() terms {
+	return terms{idle: m.idle(), timeout: m.Timeout, asks: m.Probe != nil}
 }
 
 func (m *Monitor) arm(d time.Duration) {
@@ -315,5 +205,3 @@ func (m *Monitor) arm(d time.Duration) {
 		m.timer.Reset(d)
 	}
 }
-
-func (m *Monitor) end() { m.running, m.probe = false, nil }

@@ -1,0 +1,163 @@
+package liveness
+
+import (
+	"math"
+	"time"
+
+	"github.com/tcpopt/tcpopt"
+)
+
+// terms are what the fields of a Monitor come to in this round.
+type terms struct {
+	idle    time.Duration
+	timeout time.Duration
+	asks    bool // there is a Probe
+}
+
+// A watch is what is left from one look, or the end of a Probe, to the next.
+type watch struct {
+	probe    *probe  // not nil: waiting for the answer to one
+	received uint64  // at the last look, if known
+	jitter   float32 // the part of Idle by which this round's is shorter
+	known    bool
+	running  bool
+	asking   bool // Probe has not returned
+	excused  bool // this silence has been forgiven a late timer
+}
+
+// probe is apart from watch since most of the time there is none.
+type probe struct {
+	at     time.Duration // when it became due
+	from   time.Duration // when Timeout began, for the last time
+	acked  uint64        // at the last look, if known
+	known  bool
+	end    uint64 // of the probe, in terms of acked
+	queued bool   // something was sent before it that was not acknowledged
+	again  bool   // the Probe of an earlier round has not returned
+}
+
+// A look is the time and the counters when the timer fires.
+type look struct {
+	now   time.Duration
+	late  time.Duration // since the timer was due
+	last  time.Duration // the last sign of life
+	p     tcpopt.Progress
+	known bool // what p is
+}
+
+// A step is what follows from a look: a verdict, a probe, or else another look.
+type step struct {
+	last   time.Duration // the last sign of life, now that the counters are known
+	reason Reason        // not zero: the verdict
+	round  bool          // a probe is due,
+	ask    bool          // and Probe is there to be called
+	wait   time.Duration // until the next look
+}
+
+// decide depends on what it is given and changes nothing.
+func (w watch) decide(t terms, l look) (watch, step) {
+	do := step{last: l.last}
+	heard := l.now-l.last < t.idle
+	if w.probe != nil {
+		heard = l.last >= w.probe.at
+	}
+	// What was received after the last look counts if it was not read. After a
+	// Touch there is a look before the next Idle is over.
+	if !heard && l.known && w.known && l.p.Received > w.received {
+		heard = true
+		do.last = max(l.last, l.now-max(l.p.Silence, 0))
+	}
+	w.received, w.known = l.p.Received, l.known
+	if heard {
+		w.probe, w.excused = nil, false
+	}
+	if w.probe != nil {
+		return w.await(t, l, do)
+	}
+
+	do.wait = t.idle - (l.now - do.last)
+	switch {
+	case do.wait > 0:
+	case t.asks:
+		w.probe = &probe{
+			at: l.now, from: l.now,
+			acked: l.p.Acked, known: l.known, end: math.MaxUint64,
+			queued: w.asking || l.known && l.p.Pending > 0,
+			again:  w.asking,
+		}
+		do.round, do.ask = true, !w.asking
+		w.asking = true
+	case l.known && l.p.Unread > 0:
+		do.wait = t.idle
+	case l.late > t.idle/2 && !w.excused:
+		w.excused = true
+		do.wait = t.idle
+	default:
+		do.reason = Idle
+		w.end()
+	}
+	return w, do
+}
+
+// await decides while a probe has no answer.
+func (w watch) await(t terms, l look, do step) (watch, step) {
+	p := *w.probe
+	if l.known {
+		p.extend(l.now, l.p)
+	}
+	if l.late > t.timeout/2 && !w.excused {
+		w.excused = true
+		p.from = l.now
+	}
+	if left := t.timeout - (l.now - p.from); left > 0 {
+		do.wait = min(t.idle, left)
+		if p != *w.probe { // It seldom is, and a copy allocates.
+			changed := p
+			w.probe = &changed
+		}
+		return w, do
+	}
+	do.reason = NoReply
+	if w.asking || l.known && l.p.Pending > 0 && l.p.Acked < p.end {
+		do.reason = NoProgress
+	}
+	w.end()
+	return w, do
+}
+
+func (w *watch) end() { w.running, w.probe = false, nil }
+
+// extend lets Timeout begin anew while the peer acknowledges what is before the
+// probe, and once more when it has acknowledged the probe. A probe that had
+// nothing before it has had its Timeout then. It also begins anew while bytes wait
+// to be read: the answer may be behind them, where a full buffer keeps it out.
+func (w *probe) extend(now time.Duration, p tcpopt.Progress) {
+	if w.known && p.Acked < w.acked && w.acked-p.Acked > 1<<31 {
+		w.end = 0 // Wrapped; on macOS and Windows it falls by little.
+	}
+	before := p.Acked < w.end
+	if p.Unread > 0 || w.known && p.Acked > w.acked && w.acked < w.end && (before || w.queued) {
+		w.from = now
+	}
+	w.queued = w.queued || before
+	w.acked, w.known = p.Acked, true
+}
+
+// returned notes where in the stream the probe ends, now that Probe has returned,
+// or that it is to be called again: this one was of an earlier round, and its
+// answer may be what began the round that waits now.
+func (w *watch) returned(last time.Duration, p tcpopt.Progress, known bool) {
+	w.asking = false
+	if w.probe == nil {
+		return
+	}
+	w.asking = w.probe.again && last < w.probe.at
+	w.probe.again = false
+	switch {
+	case w.asking:
+	case known:
+		w.probe.end = p.Acked + p.Pending
+	default:
+		w.probe.end = 0 // Unknown is past.
+	}
+}
