@@ -261,7 +261,27 @@ func (c *model) delivered(due time.Duration) time.Duration {
 	return due + time.Duration((c.room+c.bulk+4)/c.rate+2)*tick
 }
 
-// TestModel has random schedules. A failure names its seed.
+// What a Monitor promises, by the names that tests use:
+//
+//	I1   no probe while no silence of the peer is as long as 7/8 Idle
+//	I2   at most one Probe at a time
+//	I3   the verdict comes Timeout after the probe, and that 7/8 Idle to Idle
+//	     after the last sign of life, if this process runs and nothing is queued;
+//	     otherwise at most Timeout and a look after acknowledgments stop
+//	I4   a Probe that blocks delays nothing
+//	I5   no verdict while the peer acknowledges what is before the probe
+//	I6   a probe that was delivered has one Timeout, whatever else is acknowledged
+//	I7   what is in the receive buffer is a sign of life, read or not
+//	I8   a timer that is late by more than half of Timeout is our own fault and
+//	     puts the verdict off, once in a silence
+//	I9   Dead is called at most once, and never after Stop returned true
+//	I10  Touch does not wait and does not allocate
+//	I11  counters that fail or say nothing never end anything earlier
+//	I12  an answer begins Idle from when it came, however long Timeout is: while
+//	     a probe is out, the next look is the lesser of Idle and Timeout away
+//
+// TestModel holds I1, I2, I3, I5, I7 and I9 to random schedules. A failure
+// names its seed.
 func TestModel(t *testing.T) {
 	n := uint64(100)
 	if testing.Short() {
