@@ -2,7 +2,6 @@ package liveness_test
 
 import (
 	"io"
-	"net"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/labtest"
 	"github.com/tcpopt/tcpopt/liveness"
 )
 
@@ -123,7 +123,7 @@ func BenchmarkStartStop(b *testing.B) {
 // BenchmarkRound is a whole round: the timer fires, the probe is answered. There
 // are enough Monitors for some timer to be due always.
 func BenchmarkRound(b *testing.B) {
-	c, _ := pair(b)
+	c, _ := labtest.Pair(b, "tcp4", false)
 	s, err := tcpopt.FromConn(c)
 	if err != nil {
 		b.Fatal(err)
@@ -160,7 +160,7 @@ func BenchmarkRound(b *testing.B) {
 // BenchmarkRead compares reads of 1 KiB with and without Touch, in turn so that
 // both have the same machine, and reports by how much the median differs.
 func BenchmarkRead(b *testing.B) {
-	near, far := pair(b)
+	near, far := labtest.Pair(b, "tcp4", false)
 	go io.Copy(far, zeros{})
 	m := idleMonitor()
 	m.Start()
@@ -194,24 +194,3 @@ func BenchmarkRead(b *testing.B) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
-
-// pair returns both ends of a connection over loopback.
-func pair(b *testing.B) (near, far net.Conn) {
-	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer l.Close()
-	near, err = net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { near.Close() })
-	far, err = l.Accept()
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { far.Close() })
-	return near, far
-}

@@ -1,22 +1,14 @@
 package liveness_test
 
 import (
-	"bufio"
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -69,94 +61,51 @@ func accept(l net.Listener) {
 	}
 }
 
-// listen listens on h, which may be nil: here.
-func listen(h *netlab.Host, address string, secure bool) (l net.Listener, err error) {
-	f := func() (err error) { l, err = net.Listen("tcp", address); return }
-	if h == nil {
-		err = f()
-	} else {
-		err = h.Do(f)
-	}
-	if err == nil && secure {
-		l = tls.NewListener(l, serverConfig())
-	}
-	return l, err
+// listen listens on h, or here if h is nil, and serves what comes.
+func listen(t *testing.T, h *netlab.Host, ip netip.Addr, secure bool) (address string) {
+	t.Helper()
+	l := labtest.Listen(t, h, netip.AddrPortFrom(ip, 0).String(), false)
+	go accept(maybeSecure(l, secure))
+	return l.Addr().String()
 }
 
-var serverConfig = sync.OnceValue(func() *tls.Config {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
+func maybeSecure(l net.Listener, secure bool) net.Listener {
+	if secure {
+		return tls.NewListener(l, labtest.ServerTLS())
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	return l
+}
+
+// server serves on an address, in the clear or through TLS.
+var server = labtest.NewProgram("server", func() int {
+	l, err := net.Listen("tcp", os.Args[1])
 	if err != nil {
-		panic(err)
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
-	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{cert}, PrivateKey: key}}}
+	fmt.Println(l.Addr())
+	accept(maybeSecure(l, os.Args[2] == "true"))
+	return 0
 })
 
-func init() {
-	roles["serve"] = func() int {
-		l, err := listen(nil, os.Getenv("LIVENESS_TEST_ADDRESS"), os.Getenv("LIVENESS_TEST_TLS") != "")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		fmt.Println(l.Addr())
-		accept(l)
-		return 0
-	}
-	roles["watch"] = func() int {
-		c, err := net.Dial("tcp", os.Getenv("LIVENESS_TEST_ADDRESS"))
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		w := newWatched(c, os.Getenv("LIVENESS_TEST_PROGRESS") != "")
-		w.Start()
-		fmt.Println("started")
-		io.Copy(io.Discard, os.Stdin) // Until the test has seen enough.
-		if w.Stop() {
-			fmt.Println("alive")
-		} else {
-			fmt.Println(w.verdict().err)
-		}
-		return 0
-	}
-}
-
-// process starts the test program in a host and in a role.
-func process(t *testing.T, h *netlab.Host, role string, env ...string) (*exec.Cmd, io.WriteCloser, *bufio.Reader) {
-	t.Helper()
-	exe, err := os.Executable()
+// watcher watches a connection to an address, with Progress or without it.
+var watcher = labtest.NewProgram("watcher", func() int {
+	c, err := net.Dial("tcp", os.Args[1])
 	if err != nil {
-		t.Fatal(err)
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
-	cmd := exec.Command(exe)
-	cmd.Env = append(append(os.Environ(), "LIVENESS_TEST_ROLE="+role), env...)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
+	w := newWatched(c, os.Args[2] == "true")
+	w.Start()
+	fmt.Println("started")
+	io.Copy(io.Discard, os.Stdin) // Until the test has seen enough.
+	if w.Stop() {
+		fmt.Println("alive")
+	} else {
+		fmt.Println(w.verdict().err)
 	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	labtest.Need(t, h.Start(cmd))
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	return cmd, in, bufio.NewReader(out)
-}
-
-func line(t *testing.T, r *bufio.Reader) string {
-	t.Helper()
-	s, err := r.ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(s)
-}
+	return 0
+})
 
 type verdict struct {
 	at  time.Time
@@ -234,51 +183,39 @@ func (w *watched) wantDead(t *testing.T, reason liveness.Reason, least, most tim
 // A link is a lab with a watched connection, to a peer in a process of its own
 // if it is to be frozen.
 type link struct {
+	labtest.Lab
 	*watched
-	near, far *netlab.Host
-	cable     *netlab.Cable
-	peer      *exec.Cmd
-	progress  bool
+	peer     *labtest.Process
+	progress bool
 }
 
 func newLink(t *testing.T, progress, secure, apart bool) *link {
 	t.Helper()
-	l := &link{near: labtest.NewHost(t), far: labtest.NewHost(t), progress: progress}
-	l.cable = labtest.NewCable(t, l.near, l.far)
-	address := netip.AddrPortFrom(l.far.IPv4, 0).String()
+	l := &link{Lab: labtest.NewLab(t), progress: progress}
+	var address string
 	if apart {
-		env := []string{"LIVENESS_TEST_ADDRESS=" + address}
-		if secure {
-			env = append(env, "LIVENESS_TEST_TLS=1")
-		}
-		var out *bufio.Reader
-		l.peer, _, out = process(t, l.far, "serve", env...)
-		address = line(t, out)
+		cmd := server.Command(netip.AddrPortFrom(l.Far.IPv4, 0).String(), fmt.Sprint(secure))
+		l.peer = labtest.Start(t, cmd, l.Far.Start)
+		t.Cleanup(func() { l.peer.Process.Kill() }) // Frozen, it does not see the end of its input.
+		address = l.peer.Line(t)
 	} else {
-		ln, err := listen(l.far, address, secure)
-		labtest.Need(t, err)
-		t.Cleanup(func() { ln.Close() })
-		go accept(ln)
-		address = ln.Addr().String()
+		address = listen(t, l.Far, l.Far.IPv4, secure)
 	}
-	l.watched = newWatched(dial(t, l.near, address, secure), progress)
+	l.watched = newWatched(dial(t, l.Near, address, secure), progress)
 	return l
 }
 
 func dial(t *testing.T, h *netlab.Host, address string, secure bool) net.Conn {
 	t.Helper()
-	d := net.Dialer{KeepAlive: -1}
-	var c net.Conn
-	labtest.Need(t, h.Do(func() (err error) { c, err = d.Dial("tcp", address); return }))
-	t.Cleanup(func() { c.Close() })
-	if secure {
-		s := tls.Client(c, &tls.Config{InsecureSkipVerify: true})
-		if err := s.Handshake(); err != nil {
-			t.Fatal(err)
-		}
-		return s
+	c := labtest.Dial(t, h, address, false)
+	if !secure {
+		return c
 	}
-	return c
+	s := tls.Client(c, labtest.ClientTLS())
+	if err := s.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // bulk writes n bytes at once.
@@ -300,7 +237,7 @@ func TestLink(t *testing.T) {
 		run    func(t *testing.T, l *link)
 	}{
 		{"slow and busy", false, false, func(t *testing.T, l *link) {
-			if err := l.cable.Slow(l.near, slow, queue); err != nil {
+			if err := l.Cable.Slow(l.Near, slow, queue); err != nil {
 				t.Fatal(err)
 			}
 			l.Start()
@@ -316,14 +253,14 @@ func TestLink(t *testing.T) {
 			t.Logf("alive for 25 s, %d probes", l.probes.Load())
 		}},
 		{"slow, busy and cut", false, true, func(t *testing.T, l *link) {
-			if err := l.cable.Slow(l.near, slow, queue); err != nil {
+			if err := l.Cable.Slow(l.Near, slow, queue); err != nil {
 				t.Fatal(err)
 			}
 			l.Start()
 			l.bulk(2e6)
 			l.alive(t, 5*time.Second)
 			cut := time.Now()
-			if err := l.cable.Cut(); err != nil {
+			if err := l.Cable.Cut(); err != nil {
 				t.Fatal(err)
 			}
 			v := l.wantDead(t, liveness.NoProgress, 5*time.Second, 9*time.Second)
@@ -334,7 +271,7 @@ func TestLink(t *testing.T) {
 			l.Start()
 			l.alive(t, 3*time.Second)
 			cut := time.Now()
-			if err := l.cable.Cut(); err != nil {
+			if err := l.Cable.Cut(); err != nil {
 				t.Fatal(err)
 			}
 			l.bulk(1e7)
@@ -345,7 +282,7 @@ func TestLink(t *testing.T) {
 			l.Start()
 			l.alive(t, 3*time.Second)
 			cut := time.Now()
-			if err := l.cable.Cut(); err != nil {
+			if err := l.Cable.Cut(); err != nil {
 				t.Fatal(err)
 			}
 			reason := liveness.NoReply // As far as is known.
@@ -431,17 +368,13 @@ func (l *link) freeze(t *testing.T) {
 // timers are late and nothing has been read yet.
 func TestLinkStopped(t *testing.T) {
 	t.Parallel()
-	for _, progress := range []string{"", "1"} {
-		t.Run("Progress "+progress, func(t *testing.T) {
+	for _, progress := range []bool{false, true} {
+		t.Run(fmt.Sprint("Progress ", progress), func(t *testing.T) {
 			t.Parallel()
-			near, far := labtest.NewHost(t), labtest.NewHost(t)
-			labtest.NewCable(t, near, far)
-			ln, err := listen(far, netip.AddrPortFrom(far.IPv4, 0).String(), false)
-			labtest.Need(t, err)
-			defer ln.Close()
-			go accept(ln)
-			self, in, out := process(t, near, "watch", "LIVENESS_TEST_ADDRESS="+ln.Addr().String(), "LIVENESS_TEST_PROGRESS="+progress)
-			line(t, out)
+			l := labtest.NewLab(t)
+			address := listen(t, l.Far, l.Far.IPv4, false)
+			self := labtest.Start(t, watcher.Command(address, fmt.Sprint(progress)), l.Near.Start)
+			self.Line(t)
 			for range 2 { // In whichever state it is.
 				time.Sleep(2300 * time.Millisecond)
 				if err := self.Process.Signal(syscall.SIGSTOP); err != nil {
@@ -453,8 +386,8 @@ func TestLinkStopped(t *testing.T) {
 				}
 			}
 			time.Sleep(4 * time.Second)
-			in.Close()
-			if got := line(t, out); got != "alive" {
+			self.In.Close()
+			if got := self.Line(t); got != "alive" {
 				t.Errorf("%s, want alive", got)
 			}
 		})
@@ -512,14 +445,8 @@ func TestLinkProxy(t *testing.T) {
 				near, middle, far := labtest.NewHost(t), labtest.NewHost(t), labtest.NewHost(t)
 				labtest.NewCable(t, near, middle)
 				cable := labtest.NewCable(t, middle, far)
-				peer, err := listen(far, netip.AddrPortFrom(far.IPv4, 0).String(), false)
-				labtest.Need(t, err)
-				defer peer.Close()
-				go accept(peer)
-				proxy, err := listen(middle, netip.AddrPortFrom(middle.IPv4, 0).String(), false)
-				labtest.Need(t, err)
-				defer proxy.Close()
-				ahead := dial(t, middle, peer.Addr().String(), false)
+				ahead := dial(t, middle, listen(t, far, far.IPv4, false), false)
+				proxy := labtest.Listen(t, middle, netip.AddrPortFrom(middle.IPv4, 0).String(), false)
 				go relay(proxy, ahead)
 				w := newWatched(dial(t, near, proxy.Addr().String(), false), progress)
 				defer w.Stop()

@@ -2,8 +2,6 @@ package liveness_test
 
 import (
 	"errors"
-	"flag"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,21 +9,11 @@ import (
 	"time"
 
 	"github.com/tcpopt/tcpopt"
-	"github.com/tcpopt/tcpopt/internal/netlab"
+	"github.com/tcpopt/tcpopt/internal/labtest"
 	"github.com/tcpopt/tcpopt/liveness"
 )
 
-func TestMain(m *testing.M) {
-	if role := os.Getenv("LIVENESS_TEST_ROLE"); role != "" {
-		os.Exit(roles[role]())
-	}
-	netlab.Enter()                  // Where it fails, NewHost says why.
-	flag.Set("test.parallel", "64") // Tests of real links wait for a kernel, not for a processor.
-	os.Exit(m.Run())
-}
-
-// roles are what the test program does for a test in a process of its own.
-var roles = map[string]func() int{}
+func TestMain(m *testing.M) { labtest.Main(m, 64) }
 
 const (
 	ms = time.Millisecond
