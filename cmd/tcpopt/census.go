@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/tcpopt/tcpopt/internal/census"
 )
@@ -51,14 +50,4 @@ func remedy(r census.Reason) string {
 		return " (-force reads them)"
 	}
 	return ""
-}
-
-// printable is a name that somebody else chose, fit for a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' {
-			return '?'
-		}
-		return r
-	}, s)
 }

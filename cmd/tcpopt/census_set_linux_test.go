@@ -468,7 +468,7 @@ func TestRestoreTooLong(t *testing.T) {
 	s := &census.Socket{PID: 7, FD: 3, Command: "x", State: "established", HasUserTimeout: true, Config: before,
 		Local: netip.MustParseAddrPort("10.0.0.1:1"), Remote: netip.MustParseAddrPort("10.0.0.2:2")}
 	d := time.Minute
-	j := &job{socket: s, change: &change{idle: &d}, looked: true, written: true, first: *s}
+	j := &job{socket: s, change: &change{idle: &d}, visited: true, written: true, first: *s}
 	s.Config.Idle = d
 	var b strings.Builder
 	if !printJobs(&b, []*job{j}, false) || !strings.Contains(b.String(), "restore  tcpopt set -pid 7 -fd 3 -remote 10.0.0.2:2 -idle 24h0m0s\n") ||

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -23,15 +22,6 @@ type report struct {
 	Defaults values    `json:"defaults"`
 	Settings []setting `json:"settings"`
 	Options  []option  `json:"options"`
-}
-
-// values are null where this system does not tell.
-type values struct {
-	Enable      *bool    `json:"enable"`
-	Idle        *float64 `json:"idle_seconds"`
-	Interval    *float64 `json:"interval_seconds"`
-	Count       *int     `json:"count"`
-	UserTimeout *float64 `json:"user_timeout_seconds"`
 }
 
 type setting struct {
@@ -56,9 +46,7 @@ func runDefaults(v *verb, args []string, stdout io.Writer) error {
 	}
 	r, err := learn()
 	if *asJSON {
-		e := json.NewEncoder(stdout)
-		e.SetIndent("", "  ")
-		return errors.Join(err, e.Encode(r))
+		return errors.Join(err, writeJSON(stdout, r))
 	}
 	return errors.Join(err, r.print(stdout))
 }
@@ -97,14 +85,6 @@ func learn() (report, error) {
 		UserTimeout: known(c.UserTimeout.Seconds(), can["user timeout"]),
 	}
 	return r, errors.Join(err, oerr)
-}
-
-// known is null where zero was not read.
-func known[T int | float64](v T, read bool) *T {
-	if v == 0 && !read {
-		return nil
-	}
-	return &v
 }
 
 // tryOptions gets and sets each option on a new socket.

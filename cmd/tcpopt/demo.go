@@ -124,8 +124,6 @@ func (c *party) state() string {
 	return "connected"
 }
 
-func tenths(d time.Duration) time.Duration { return d.Round(100 * time.Millisecond) }
-
 // What a timeline is made of, beside the numbers of probes.
 const (
 	answered = '='
@@ -249,8 +247,8 @@ func (p *play) end(planned time.Duration) error {
 	on, _ := system.DetectionTime()
 	idle, _ := first.config.DetectionTime()
 	fmt.Fprintf(p.w, "\nThe second %s; planned: %v.\n", second.state(), planned)
-	fmt.Fprintf(p.w, "The first is still %s. While it sends nothing, it notices: %s.\n", first.state(), noticedIdle(idle))
-	fmt.Fprintf(p.w, "With keepalive on, this system's times would make that %s.\n", noticedIdle(on))
+	fmt.Fprintf(p.w, "The first is still %s. While it sends nothing, it notices: %s.\n", first.state(), idleDetection(idle))
+	fmt.Fprintf(p.w, "With keepalive on, this system's times would make that %s.\n", idleDetection(on))
 	return p.w.Flush()
 }
 

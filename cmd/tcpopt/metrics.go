@@ -63,13 +63,13 @@ func printMetrics(w io.Writer, c *census.Census, took time.Duration) {
 	rank(c)
 	sums := totals(c, "command")
 	slices.SortFunc(sums, func(a, b total) int { return strings.Compare(a.By, b.By) })
-	noticed := map[string]*[len(bounds)]int{}
+	detected := map[string]*[len(bounds)]int{}
 	for i := range c.Sockets {
 		s := &c.Sockets[i]
-		n := noticed[s.Command]
+		n := detected[s.Command]
 		if n == nil {
 			n = new([len(bounds)]int)
-			noticed[s.Command] = n
+			detected[s.Command] = n
 		}
 		idle, _ := s.Config.DetectionTime()
 		for i, bound := range bounds {
@@ -89,7 +89,7 @@ func printMetrics(w io.Writer, c *census.Census, took time.Duration) {
 	}
 	family("tcpopt_connections_noticed", "TCP connections that notice a dead peer within that time if nothing is in flight. Cumulative: +Inf has all, also those that never would.")
 	for _, t := range sums {
-		for i, n := range noticed[t.By] {
+		for i, n := range detected[t.By] {
 			bound := "+Inf"
 			if bounds[i] != tcpopt.Unbounded {
 				bound = fmt.Sprint(bounds[i].Seconds())

@@ -2,7 +2,7 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -63,13 +63,11 @@ func runPlan(v *verb, args []string, stdout io.Writer) error {
 	}
 	p, w := newPlan(*within, c), bufio.NewWriter(stdout)
 	if *asJSON {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		err = e.Encode(p)
+		err = writeJSON(w, p)
 	} else {
 		p.print(w)
 	}
-	return errors.Join(err, w.Flush())
+	return cmp.Or(err, w.Flush())
 }
 
 // newPlan makes a plan of c, by which an idle dead peer is noticed at some time.
@@ -121,7 +119,7 @@ func (p *plan) print(w io.Writer) {
 		by = "keepalive"
 	}
 	_, busy := c.DetectionTime()
-	fmt.Fprintf(w, "  %-9s  dead, by %s\n", noticedBusy(busy), by)
+	fmt.Fprintf(w, "  %-9s  dead, by %s\n", busyDetection(busy), by)
 	fmt.Fprint(w, "\nTimes are nominal: on Linux each timer may run up to 1/8 of its time late.\n")
 	if c.UserTimeout > 0 {
 		fmt.Fprint(w, "There a user timeout also ends a connection whose peer keeps its window shut.\n")

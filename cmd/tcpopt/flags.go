@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,7 +12,16 @@ import (
 	"github.com/tcpopt/tcpopt/internal/census"
 )
 
-// patternFlag and the types below are kinds of flags.
+// queryFlags are those by which ls and set are told which sockets.
+func queryFlags(flags *flag.FlagSet, q *census.Query) {
+	flags.Var(pidsFlag{&q.PIDs}, "pid", "the sockets of process `N`; may be repeated")
+	flags.Var(nameFlag{&q.Command}, "name", "only the sockets of processes whose `command` this is, as ps -o comm shows it")
+	flags.Var(patternFlag{&q.Local}, "local", "only sockets with this local `address`: ADDR, CIDR, :port or ADDR:port")
+	flags.Var(patternFlag{&q.Remote}, "remote", "only sockets with this remote `address`: ADDR, CIDR, :port or ADDR:port")
+}
+
+// patternFlag and the types below are kinds of flags. Those of a pointer to a pointer
+// leave it nil if the flag is not given.
 type patternFlag struct{ p **census.Pattern }
 
 func (f patternFlag) String() string { return "" }
@@ -97,8 +107,21 @@ func (f wordFlag) Set(s string) error {
 	return nil
 }
 
-// timeFlag takes a duration, and a bare 0 if it may be zero. It is nil until
-// then.
+// countFlag takes a count of probes.
+type countFlag struct{ n **int }
+
+func (f countFlag) String() string { return "" }
+
+func (f countFlag) Set(s string) error {
+	n, err := strconv.Atoi(s)
+	if err != nil || n <= 0 {
+		return errors.New("want a number above 0")
+	}
+	*f.n = &n
+	return nil
+}
+
+// timeFlag takes a duration, and a bare 0 if it may be zero.
 type timeFlag struct {
 	d    **time.Duration
 	zero bool

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"time"
+
+	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/census"
+)
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// values are null where this system does not tell.
+type values struct {
+	Enable      *bool    `json:"enable"`
+	Idle        *float64 `json:"idle_seconds"`
+	Interval    *float64 `json:"interval_seconds"`
+	Count       *int     `json:"count"`
+	UserTimeout *float64 `json:"user_timeout_seconds"`
+}
+
+// known is null where zero was not read.
+func known[T int | float64](v T, read bool) *T {
+	if v == 0 && !read {
+		return nil
+	}
+	return &v
+}
+
+// bounded is null where d is unbounded.
+func bounded(d time.Duration) *float64 {
+	if d == tcpopt.Unbounded {
+		return nil
+	}
+	s := d.Seconds()
+	return &s
+}
+
+// A listing is what ls -json prints.
+type listing struct {
+	Version    int                   `json:"version"`
+	Sockets    []row                 `json:"sockets"`
+	Totals     []total               `json:"totals,omitzero"` // with -by
+	Unreadable map[census.Reason]int `json:"unreadable"`
+	Unowned    *int                  `json:"unowned"` // null: not counted
+}
+
+// A row is one socket. Null is what the kernel does not tell of it.
+type row struct {
+	PID         int      `json:"pid"`
+	Command     string   `json:"command"`
+	FD          int      `json:"fd"`
+	Inode       uint32   `json:"inode"`
+	NetNS       uint64   `json:"netns"`
+	Protocol    string   `json:"protocol"`
+	Local       string   `json:"local"`
+	Remote      string   `json:"remote"`
+	State       string   `json:"state"`
+	Enable      bool     `json:"enable"`
+	Idle        float64  `json:"idle_seconds"`
+	Interval    float64  `json:"interval_seconds"`
+	Count       int      `json:"count"`
+	UserTimeout *float64 `json:"user_timeout_seconds"`
+	Detection   *float64 `json:"detection_seconds"` // null: unbounded
+	Busy        *float64 `json:"busy_seconds"`      // null: unbounded
+	Probes      *int     `json:"probes"`
+	Silence     *float64 `json:"silence_seconds"`
+	Pending     uint64   `json:"pending"`
+}
+
+func newListing(c *census.Census, by string) *listing {
+	l := &listing{Version: 1, Sockets: make([]row, len(c.Sockets)), Unreadable: unreadable(c), Unowned: c.Unowned}
+	if by != "" {
+		l.Totals = totals(c, by)
+	}
+	for i := range c.Sockets {
+		l.Sockets[i] = newRow(&c.Sockets[i])
+	}
+	return l
+}
+
+func newRow(s *census.Socket) row {
+	idle, busy := s.Config.DetectionTime()
+	r := row{
+		PID: s.PID, Command: s.Command, FD: s.FD, Inode: s.Inode, NetNS: s.NetNS,
+		Protocol: s.Protocol, Local: s.Local.String(), Remote: s.Remote.String(), State: s.State,
+		Enable: s.Config.Enable, Idle: s.Config.Idle.Seconds(), Interval: s.Config.Interval.Seconds(),
+		Count: s.Config.Count, Detection: bounded(idle), Busy: bounded(busy), Pending: s.Pending,
+	}
+	if s.HasUserTimeout {
+		ut := s.Config.UserTimeout.Seconds()
+		r.UserTimeout = &ut
+	}
+	if s.Counted {
+		r.Probes = &s.Probes
+	}
+	if s.Counted && s.Heard {
+		silence := s.Silence.Seconds()
+		r.Silence = &silence
+	}
+	return r
+}
