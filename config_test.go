@@ -92,7 +92,7 @@ func TestSetConfigRefusedChangesNothing(t *testing.T) {
 					refused(c, o.row.Label(), syscall.EINVAL)
 				}
 			}
-			for _, n := range badCounts {
+			for _, n := range badCounts(tcpopt.KeepCountRow) {
 				c := base
 				if c.Count = n; n == 0 {
 					continue

@@ -14,25 +14,34 @@ import (
 	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
-func TestSetKeepAlive(t *testing.T) {
+func TestSetSwitches(t *testing.T) {
 	for _, tt := range subjects(t) {
 		tt.run(t, func(t *testing.T) {
-			want := config(t, tt.socket)
-			if want.Enable {
-				t.Fatal("keepalive is on before it is switched on")
-			}
-			for _, want.Enable = range []bool{true, false, true} {
-				if err := tt.socket.SetKeepAlive(want.Enable); err != nil {
-					t.Fatal(err)
-				}
-				if got, err := tt.socket.KeepAlive(); got != want.Enable || err != nil {
-					t.Errorf("KeepAlive() = %v, %v, want %v", got, err, want.Enable)
-				}
-				if got := config(t, tt.socket); got != want {
-					t.Errorf("Config() = %+v, want %+v", got, want)
-				}
+			for _, o := range allSwitches {
+				t.Run(o.row.Label(), func(t *testing.T) { testSwitch(t, tt, o) })
 			}
 		})
+	}
+}
+
+func testSwitch(t *testing.T, tt subject, o switches) {
+	want := config(t, tt.socket)
+	if on, err := o.get(tt.socket); on || err != nil {
+		t.Fatalf("%v, %v before it is switched on", on, err)
+	}
+	for _, on := range []bool{true, false, true} {
+		if o.field != nil {
+			*o.field(&want) = on
+		}
+		if err := o.set(tt.socket, on); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := o.get(tt.socket); got != on || err != nil {
+			t.Errorf("after setting %v: %v, %v", on, got, err)
+		}
+		if got := config(t, tt.socket); got != want {
+			t.Errorf("after setting %v: %+v, want %+v", on, got, want)
+		}
 	}
 }
 
@@ -127,35 +136,42 @@ func TestSetKeepAliveIdleRoundsUp(t *testing.T) {
 	}
 }
 
-func TestSetKeepAliveCount(t *testing.T) {
-	row := tcpopt.KeepCountRow
+func TestSetCounts(t *testing.T) {
 	for _, tt := range subjects(t) {
 		tt.run(t, func(t *testing.T) {
-			want := config(t, tt.socket)
-			if !row.Settable() {
-				wantError(t, "SetKeepAliveCount(3)", tt.socket.SetKeepAliveCount(3), row.Label(), errors.ErrUnsupported)
-				return
-			}
-			counts := []int{3, 5}
-			if runtime.GOOS != "windows" {
-				counts = append(counts, int(row.Most()), int(row.Least()))
-			}
-			for _, n := range counts {
-				if want.Count == n {
-					t.Fatalf("count is %d before it is set", n)
-				}
-				want.Count = n
-				if err := tt.socket.SetKeepAliveCount(n); err != nil {
-					t.Fatal(err)
-				}
-				if got, err := tt.socket.KeepAliveCount(); got != n || err != nil {
-					t.Errorf("KeepAliveCount() = %d, %v, want %d", got, err, n)
-				}
-				if got := config(t, tt.socket); got != derived(want, got) {
-					t.Errorf("Config() = %+v, want %+v", got, want)
-				}
+			for _, o := range allCounts {
+				t.Run(o.name, func(t *testing.T) { testCount(t, tt, o) })
 			}
 		})
+	}
+}
+
+func testCount(t *testing.T, tt subject, o counts) {
+	if !o.row.Settable() {
+		wantError(t, "set 3", o.set(tt.socket, 3), o.row.Label(), errors.ErrUnsupported)
+		return
+	}
+	steps := []int{3, 5}
+	if runtime.GOOS != "windows" {
+		steps = append(steps, int(o.row.Most()), int(o.row.Least()))
+	}
+	want := config(t, tt.socket)
+	for _, n := range steps {
+		if got, err := o.get(tt.socket); got == n || err != nil {
+			t.Fatalf("%d, %v before %d is set", got, err, n)
+		}
+		if o.field != nil {
+			*o.field(&want) = n
+		}
+		if err := o.set(tt.socket, n); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := o.get(tt.socket); got != n || err != nil {
+			t.Errorf("after setting %d: %d, %v", n, got, err)
+		}
+		if got := config(t, tt.socket); got != derived(want, got) {
+			t.Errorf("after setting %d: %+v, want %+v", n, got, want)
+		}
 	}
 }
 
@@ -169,7 +185,14 @@ func badTimes(row tcpopt.Row) []time.Duration {
 	return bad
 }
 
-var badCounts = []int{-1, 0, int(tcpopt.KeepCountRow.Most() + 1), math.MaxInt, math.MinInt}
+// badCounts are counts that no system takes for the option.
+func badCounts(row tcpopt.Row) []int {
+	bad := []int{-1, int(row.Most() + 1), math.MaxInt, math.MinInt}
+	if row.Least() > 0 {
+		bad = append(bad, 0)
+	}
+	return bad
+}
 
 func TestSetRefusesRange(t *testing.T) {
 	for _, tt := range subjects(t) {
@@ -195,9 +218,12 @@ func TestSetRefusesRange(t *testing.T) {
 					check(d, o.set(tt.socket, d), o.row.Label(), bounds)
 				}
 			}
-			if row := tcpopt.KeepCountRow; row.Settable() {
-				for _, n := range badCounts {
-					check(n, tt.socket.SetKeepAliveCount(n), row.Label(), fmt.Sprintf("%d to %d", row.Least(), row.Most()))
+			for _, o := range allCounts {
+				if !o.row.Settable() {
+					continue
+				}
+				for _, n := range badCounts(o.row) {
+					check(n, o.set(tt.socket, n), o.row.Label(), fmt.Sprintf("%d to %d", o.row.Least(), o.row.Most()))
 				}
 			}
 		})

@@ -79,8 +79,10 @@ func TestSystemCalls(t *testing.T) {
 					o.set(s, d)
 				}
 			}
-			for _, n := range badCounts {
-				s.SetKeepAliveCount(n)
+			for _, o := range allCounts {
+				for _, n := range badCounts(o.row) {
+					o.set(s, n)
+				}
 			}
 		}, 0, 0},
 	}

@@ -2,7 +2,9 @@ package tcpopt_test
 
 import (
 	"errors"
+	"maps"
 	"os"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -17,22 +19,38 @@ import (
 // Tests that wait for a kernel's timers do nothing else.
 func TestMain(m *testing.M) { labtest.Main(m, 64) }
 
-// A times is an option that is a time.
-type times struct {
-	name  string
+// A tried is an option, with the round trip that a file for it has.
+type tried[T any] struct {
+	name  string // its column in the table of doc.go, if it has one
 	row   tcpopt.Row
-	get   func(tcpopt.Socket) (time.Duration, error)
-	set   func(tcpopt.Socket, time.Duration) error
-	field func(*tcpopt.Config) *time.Duration
+	get   func(tcpopt.Socket) (T, error)
+	set   func(tcpopt.Socket, T) error
+	field func(*tcpopt.Config) *T // nil: not in Config
 }
 
-var allTimes = []times{
+type (
+	switches = tried[bool]
+	times    = tried[time.Duration]
+	counts   = tried[int]
+)
+
+var allSwitches = []switches{
+	{"", tcpopt.KeepAliveRow, tcpopt.Socket.KeepAlive, tcpopt.Socket.SetKeepAlive,
+		func(c *tcpopt.Config) *bool { return &c.Enable }},
+}
+
+var allTimes = []times{ // All are in Config.
 	{"idle", tcpopt.KeepIdleRow, tcpopt.Socket.KeepAliveIdle, tcpopt.Socket.SetKeepAliveIdle,
 		func(c *tcpopt.Config) *time.Duration { return &c.Idle }},
 	{"interval", tcpopt.KeepIntervalRow, tcpopt.Socket.KeepAliveInterval, tcpopt.Socket.SetKeepAliveInterval,
 		func(c *tcpopt.Config) *time.Duration { return &c.Interval }},
 	{"user timeout", tcpopt.UserTimeoutRow, tcpopt.Socket.UserTimeout, tcpopt.Socket.SetUserTimeout,
 		func(c *tcpopt.Config) *time.Duration { return &c.UserTimeout }},
+}
+
+var allCounts = []counts{
+	{"count", tcpopt.KeepCountRow, tcpopt.Socket.KeepAliveCount, tcpopt.Socket.SetKeepAliveCount,
+		func(c *tcpopt.Config) *int { return &c.Count }},
 }
 
 // allCalls is every method, as a read or a write of one option.
@@ -56,6 +74,66 @@ var allCalls = []struct {
 	{"Progress", tcpopt.TCPInfoRow.Label(), func(s tcpopt.Socket) error { _, err := s.Progress(); return err }},
 }
 
+// An entry is an option as all tables here have it.
+type entry struct {
+	column, get, set string
+	row              tcpopt.Row
+}
+
+func (o tried[T]) entry() entry {
+	return entry{o.name, methodName(o.get), methodName(o.set), o.row}
+}
+
+// methodName is the name of a method expression.
+func methodName(f any) string {
+	name := runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Name()
+	return name[strings.LastIndexByte(name, '.')+1:]
+}
+
+func entries() (all []entry) {
+	for _, o := range allSwitches {
+		all = append(all, o.entry())
+	}
+	for _, o := range allTimes {
+		all = append(all, o.entry())
+	}
+	for _, o := range allCounts {
+		all = append(all, o.entry())
+	}
+	return all
+}
+
+// TestMethods finds a method of Socket that a table here has forgotten.
+func TestMethods(t *testing.T) {
+	labels := map[string]string{}
+	for _, tt := range allCalls {
+		if _, twice := labels[tt.name]; twice {
+			t.Errorf("allCalls has %s twice", tt.name)
+		}
+		labels[tt.name] = tt.label
+	}
+	tries := map[string]int{"Config": 1, "SetConfig": 1, "Progress": 1} // Not of one option.
+	for _, o := range entries() {
+		if o.set != "Set"+o.get {
+			t.Errorf("%s is tried with %s", o.get, o.set)
+		}
+		for _, method := range []string{o.get, o.set} {
+			tries[method]++
+			if got, want := labels[method], o.row.Label(); got != want {
+				t.Errorf("%s is of %q in allCalls, its row is %q", method, got, want)
+			}
+		}
+	}
+	for m := range reflect.TypeFor[tcpopt.Socket]().Methods() {
+		if _, ok := labels[m.Name]; !ok {
+			t.Errorf("allCalls has no %s", m.Name)
+		}
+		if n := tries[m.Name]; n != 1 {
+			t.Errorf("%s is %d times in allSwitches, allTimes and allCounts, want 1", m.Name, n)
+		}
+	}
+}
+
 // TestSupportTable compares the table of the package documentation with the
 // rows of this OS.
 func TestSupportTable(t *testing.T) {
@@ -63,18 +141,35 @@ func TestSupportTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inherits := "no"
+	want := map[string]string{"inherits": "no"}
 	if tcpopt.KeepAliveRow.Inherits() {
-		inherits = "yes"
+		want["inherits"] = "yes"
 	}
-	want := []string{tcpopt.KeepIdleRow.Text(), tcpopt.KeepIntervalRow.Text(), tcpopt.KeepCountRow.Text(), tcpopt.UserTimeoutRow.Text(), inherits}
+	for _, o := range entries() {
+		if o.column != "" {
+			want[o.column] = o.row.Text()
+		} else if o.row != tcpopt.KeepAliveRow { // Which every system has that has any.
+			t.Errorf("%s has no column", o.get)
+		}
+	}
+	var columns []string
 	for line := range strings.Lines(string(doc)) {
 		cells := strings.Split(strings.TrimPrefix(line, "//"), "|")
 		for i := range cells {
 			cells[i] = strings.TrimSpace(cells[i])
 		}
+		if cells[0] == "OS" {
+			columns = cells[1:]
+		}
 		if slices.Contains(strings.Split(cells[0], ", "), runtime.GOOS) {
-			if got := cells[1:]; !slices.Equal(got, want) {
+			if len(cells)-1 != len(columns) {
+				t.Fatalf("doc.go has the columns %q, and of %s %q", columns, runtime.GOOS, cells[1:])
+			}
+			got := map[string]string{}
+			for i, cell := range cells[1:] {
+				got[columns[i]] = cell
+			}
+			if !maps.Equal(got, want) {
 				t.Errorf("doc.go says %q of %s, its rows say %q", got, runtime.GOOS, want)
 			}
 			return
