@@ -12,9 +12,10 @@ import (
 	"github.com/tcpopt/tcpopt"
 )
 
-// Visit reads s again and, if it is still the same socket, calls act with it.
-// act should be quick: the owner's descriptor is held meanwhile. s is then as
-// it was after act.
+// Visit reads s again and, if it is still the same socket, calls act with what it
+// is now. A duplicate of the owner's descriptor is held meanwhile: act should be
+// quick and wait for nothing. s is then as it was after act, or, if Visit fails, as
+// it was before.
 func (s *Socket) Visit(act func(now *Socket, sock tcpopt.Socket)) error {
 	pidfd, err := unix.PidfdOpen(s.PID, 0)
 	if err != nil {
@@ -25,7 +26,7 @@ func (s *Socket) Visit(act func(now *Socket, sock tcpopt.Socket)) error {
 	raw := &rawDescriptor{}
 	sock := tcpopt.FromRawConn(raw)
 	now := *s
-	runtime.LockOSThread()
+	runtime.LockOSThread() // The policy that undisturbed sets is one thread's.
 	defer runtime.UnlockOSThread()
 	defer undisturbed()()
 	err = r.duplicate(pidfd, s.FD, s.Inode, func(fd uintptr) {
@@ -39,8 +40,8 @@ func (s *Socket) Visit(act func(now *Socket, sock tcpopt.Socket)) error {
 	return err
 }
 
-// A reading is what is read while a duplicate is held, as the kernel gives it. It is
-// used again and again, so that nothing is allocated meanwhile.
+// A reading is what is read while a duplicate is held, as the kernel gives it. One
+// reading serves many sockets, since nothing is to be allocated meanwhile.
 type reading struct {
 	queue    bool // also ask what is pending
 	stat     unix.Stat_t
@@ -49,7 +50,7 @@ type reading struct {
 	timeout  int32                // milliseconds
 	pending  int32
 	info     unix.TCPInfo
-	infoSize uint32 // 0: not told
+	infoSize uint32 // how much of info the kernel has filled
 	size     uint32
 	untimed  bool // no user timeout
 	err      error
@@ -59,9 +60,9 @@ type reading struct {
 // errChanged is that the descriptor is closed or is something else by now.
 var errChanged = errors.New("the descriptor was closed or is another by now")
 
-// duplicate reads the socket with the given inode by the process's descriptor fd. If
-// act is not nil, it acts on the duplicate in between and the socket is read
-// again; act is not called if the first reading failed.
+// duplicate reads the socket with the given inode by a duplicate of the process's
+// descriptor fd. If act is not nil and that succeeds, act is called with the
+// duplicate, and the socket is read again.
 //
 // From pidfd_getfd(2) to close(2) there are only system calls that do not wait,
 // no allocation, lock or output. Close is a call that lets others run: it may
@@ -150,7 +151,7 @@ const mptcpInfo = 1
 // readPending asks with SIOCOUTQ, which listening sockets refuse.
 func (r *reading) readPending(fd int) {
 	if !r.queue && r.protocol == unix.IPPROTO_TCP {
-		return // The tables told.
+		return // The tables have it.
 	}
 	if _, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCOUTQ, uintptr(unsafe.Pointer(&r.pending))); errno != 0 {
 		r.pending = 0

@@ -1,10 +1,114 @@
 package census
 
 import (
+	"maps"
+	"net/netip"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpopt/tcpopt/internal/labtest"
 )
+
+func TestTablesAdd(t *testing.T) {
+	ts := newTables(7, ownedStates)
+	at := netip.MustParseAddrPort
+	listen := uint8(slices.Index(states[:], StateListen))
+	ts.add(entry{inode: 1, protocol: unix.IPPROTO_TCP, state: 1, queue: 5, local: at("10.0.0.1:1")})
+	ts.add(entry{inode: 0, state: timeWait})
+	ts.add(entry{inode: 2, state: listen, queue: 4096})
+	ts.add(entry{inode: 3, state: 1, netns: 8})
+	ts.add(entry{inode: 1, protocol: unix.IPPROTO_MPTCP, state: 1, queue: 6, local: at("10.0.0.1:2")})
+	want := []entry{
+		{inode: 1, protocol: unix.IPPROTO_MPTCP, state: 1, queue: 6, netns: 7, local: at("10.0.0.1:2")},
+		{inode: 2, state: listen, netns: 7},
+		{inode: 3, state: 1, netns: 8},
+	}
+	if !slices.Equal(ts.entries, want) || !maps.Equal(ts.index, map[uint32]int32{1: 0, 2: 1, 3: 2}) {
+		t.Errorf("entries %+v, index %v, want %+v", ts.entries, ts.index, want)
+	}
+
+	ts.drop(7)
+	if !maps.Equal(ts.index, map[uint32]int32{3: 2}) || ts.entries[0].inode != 0 || ts.entries[1].inode != 0 {
+		t.Errorf("after drop, entries %+v, index %v", ts.entries, ts.index)
+	}
+	ts.add(entry{inode: 2, state: 1})
+	if i, ok := ts.index[2]; !ok || ts.entries[i].inode != 2 {
+		t.Errorf("added again, entries %+v, index %v", ts.entries, ts.index)
+	}
+}
+
+// TestTablesLoad has tables of another namespace, which are read as text.
+func TestTablesLoad(t *testing.T) {
+	const head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+	const line = "   5: 0100007F:B043 0200007F:DA7A 01 0000002A:00000007 02:000004E2 00000000     0        0 2108337 2 000000008d058030 20 0 0 10 -1\n"
+	dir := t.TempDir()
+	write := func(text string) {
+		t.Helper()
+		if err := os.MkdirAll(dir+"/net", 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(dir+"/net/tcp", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ts := newTables(7, ownedStates)
+	if err := ts.load(8, dir); !isGone(err) {
+		t.Errorf("of a thread that is gone: %v", err)
+	}
+	// Another thread of that namespace may be there, and none has a table of IPv6.
+	write(head + line)
+	if err := ts.load(8, dir); err != nil || len(ts.entries) != 1 || ts.entries[0].netns != 8 || ts.entries[0].inode != 2108337 {
+		t.Errorf("load = %v, entries %+v", err, ts.entries)
+	}
+	// It is read once, and what came of that is kept.
+	write(head + "nonsense\n")
+	if err := ts.load(8, dir); err != nil || len(ts.entries) != 1 {
+		t.Errorf("again: load = %v, entries %+v", err, ts.entries)
+	}
+	if err := ts.load(9, dir); err == nil {
+		t.Error("no error from nonsense")
+	}
+	write(head + line)
+	if err := ts.load(9, dir); err == nil || len(ts.entries) != 1 {
+		t.Errorf("after nonsense: load = %v, entries %+v", err, ts.entries)
+	}
+}
+
+func TestUnowned(t *testing.T) {
+	h := labtest.NewHost(t)
+	l, other := labtest.Listen(t, h, "127.0.0.1:0", false), labtest.Listen(t, h, "127.0.0.1:0", false)
+	labtest.Need(t, h.Do(func() error {
+		own, err := namespaceOf("/proc/thread-self")
+		if err != nil {
+			return err
+		}
+		ts := newTables(own, ownedStates)
+		if err := ts.load(own, "/proc/thread-self"); err != nil {
+			return err
+		}
+		ts.add(entry{inode: 1, state: 1, netns: own + 1}) // Elsewhere.
+		count := func(what string, want int) {
+			if n, err := ts.countUnowned(); n != want || err != nil {
+				t.Errorf("%s: %d, %v, want %d", what, n, err, want)
+			}
+		}
+		count("two listeners", 2)
+		for i := range ts.entries {
+			if ts.entries[i].local.String() == l.Addr().String() {
+				ts.entries[i].owned = true
+			}
+		}
+		count("one is somebody's", 1)
+		other.Close()
+		count("the other is closed", 0)
+		return nil
+	}))
+}
 
 // TestParseTable parses lines as Linux 6.18 gave them, little-endian.
 func TestParseTable(t *testing.T) {

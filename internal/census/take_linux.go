@@ -109,7 +109,9 @@ func (t *taker) find(pid int) bool {
 		t.deny(pid, err)
 		return false
 	}
-	threads, _ := numbers(dir + "/task") // If it is gone, its descriptors are too.
+	// Each thread may be in a namespace of its own. If the process is gone, so are
+	// its descriptors.
+	threads, _ := numbers(dir + "/task")
 	for _, thread := range threads {
 		if err := t.tables.enter(dir + "/task/" + strconv.Itoa(thread)); err != nil && !isGone(err) {
 			t.deny(pid, err)
@@ -144,7 +146,7 @@ func (t *taker) readAll(batches <-chan batch) {
 	for b := range batches {
 		calm := func() {}
 		if len(b.sockets) > 0 {
-			calm = undisturbed()
+			calm = undisturbed() // For a batch, so that others have their turn between two.
 		}
 		for _, l := range b.sockets {
 			e := &t.tables.entries[l.entry]
