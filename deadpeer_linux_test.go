@@ -320,3 +320,57 @@ func unixPair(t *testing.T) (a, b net.Conn) {
 	t.Cleanup(func() { b.Close() })
 	return a, b
 }
+
+// TestFaultVerdictConn has the connection of the example, with a reader and a
+// writer who wait when the kernel gives up, and whom it tells one verdict.
+func TestFaultVerdictConn(t *testing.T) {
+	t.Parallel()
+	for _, reset := range []bool{false, true} {
+		l := labtest.NewLab(t)
+		for i := range 10 {
+			near, far := l.Connect(t, false)
+			set(t, near, tcpopt.Config{UserTimeout: time.Second})
+			hear(t, near, far)
+			near.SetReadDeadline(time.Time{})
+			t.Run(fmt.Sprintf("reset %v, %d", reset, i), func(t *testing.T) {
+				t.Parallel()
+				if reset {
+					far.SetLinger(0)
+					time.AfterFunc(200*time.Millisecond, func() { far.Close() })
+				} else if err := l.Cable.Cut(); err != nil {
+					t.Fatal(err)
+				}
+				c := keepVerdict(tardy{near})
+				read := make(chan error, 1)
+				go func() { read <- forever(func() error { _, err := c.Read(make([]byte, 1)); return err }) }()
+				errs := []error{forever(func() error { _, err := c.Write(make([]byte, 1<<16)); return err }), <-read}
+				for range 2 { // From then on.
+					_, rerr := c.Read(make([]byte, 1))
+					_, werr := c.Write(make([]byte, 1))
+					errs = append(errs, rerr, werr)
+				}
+				for i, err := range errs {
+					if tcpopt.IsDeadPeer(err) == reset {
+						t.Errorf("error %d: %v, want a dead peer: %v", i, err, !reset)
+					}
+					var e net.Error
+					if !reset && (errors.As(fmt.Errorf("wrapped: %w", err), &e) && e.Timeout() || os.IsTimeout(err) || errors.Is(err, os.ErrDeadlineExceeded)) {
+						t.Errorf("error %d: %v is a timeout", i, err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// A tardy connection takes its time to pass on what the kernel told it, so that
+// another is sure to have read EOF.
+type tardy struct{ *net.TCPConn }
+
+func (c tardy) Write(b []byte) (int, error) {
+	n, err := c.TCPConn.Write(b)
+	if err != nil {
+		time.Sleep(20 * time.Millisecond)
+	}
+	return n, err
+}
