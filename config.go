@@ -10,8 +10,9 @@ import (
 
 // A Config is everything that decides when the system gives up a silent peer.
 type Config struct {
-	// Enable is SO_KEEPALIVE.
-	Enable bool
+	// KeepAlive is SO_KEEPALIVE: On or Off as it was read, and Leave where it
+	// cannot be. A new socket has it off, and Leave does not change that.
+	KeepAlive Switch
 
 	// Idle, Interval and Count are TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT, and
 	// UserTimeout is TCP_USER_TIMEOUT or its kin; see the getters and setters of
@@ -40,32 +41,39 @@ func (s Socket) Config() (Config, error) {
 	if err := s.do(&v); err != nil {
 		return Config{}, err
 	}
-	return Config{
-		Enable:      v.n[0] != 0,
+	c := Config{
 		Idle:        keepIdle.duration(v.n[1]),
 		Interval:    keepInterval.duration(v.n[2]),
 		Count:       int(v.n[3]),
 		UserTimeout: userTimeout.duration(v.n[4]),
-	}, nil
+	}
+	if !v.lacks[0] {
+		c.KeepAlive = SwitchOf(v.n[0] != 0)
+	}
+	return c, nil
 }
 
-// SetConfig sets SO_KEEPALIVE to c.Enable, and every other field of c that is
-// not zero, whether c.Enable is true or not. Config{} switches keepalive off
-// with one system call and touches nothing else. A user timeout is switched off
-// by [Socket.SetUserTimeout], since zero means "leave alone" here.
+// SetConfig sets every field of c that is not zero, and leaves the others alone:
+// Config{UserTimeout: d} does not touch keepalive, and Config{KeepAlive: Off}
+// touches nothing else. Config{} asks for nothing, so SetConfig makes no system
+// call and returns nil, also where the connection is closed or the system has no
+// options; only the zero Socket is refused. A user timeout is switched off by
+// [Socket.SetUserTimeout], since zero means "leave alone" here.
 //
-// Values are rounded, and refused, as by the setter of each. A Config that is
-// refused by [Config.Validate], or because the socket lacks an option, has
-// changed nothing. If the kernel refuses a value for another reason, what was
-// written before stands, in the order user timeout, idle, interval, count,
-// SO_KEEPALIVE (on macOS and iOS SO_KEEPALIVE before idle), and the error names
-// the option that failed.
+// Values are rounded, and refused, as by the setter of each; a Switch other than
+// Leave, On and Off is refused on every system. A Config that is refused by
+// [Config.Validate], or because the socket lacks an option, has changed nothing.
+// If the kernel refuses a value for another reason, what was written before
+// stands, in the order user timeout, idle, interval, count, SO_KEEPALIVE (on
+// macOS and iOS SO_KEEPALIVE before idle), and the error names the option that
+// failed.
 //
 // Setting an idle time again on a connection that has been silent for longer
 // sends a probe on Linux, see [Socket.SetKeepAliveIdle]. Windows before version
 // 1709 sets Idle and Interval together through SIO_KEEPALIVE_VALS, to the
-// millisecond, which has keepalive on until SO_KEEPALIVE is set last; one that it
-// lacks as an option of its own is unsupported without the other.
+// millisecond, which switches keepalive on; where it was off, SetConfig switches
+// it off again at once. There, one that is no option of its own is unsupported
+// without the other.
 func (s Socket) SetConfig(c Config) error {
 	v := c.visit()
 	return s.do(&v)
@@ -88,7 +96,9 @@ func (c Config) Validate() error {
 // multipath TCP socket of Linux and FreeBSD 13 have no user timeout all the same.
 func (c Config) Supported() Config {
 	paired := c.paired()
-	c.Enable = c.Enable && keepAlive.present()
+	if !keepAlive.present() {
+		c.KeepAlive = Leave
+	}
 	if !paired && !keepIdle.present() {
 		c.Idle = 0
 	}
@@ -108,6 +118,9 @@ func (c Config) Supported() Config {
 //
 //	net.Dialer{KeepAlive: -1, Control: c.DialControl}
 //
+// A new socket has keepalive off, so c.KeepAlive must be On to have it. The
+// method value holds a copy: what becomes of c later does not change it.
+//
 // Without the negative KeepAlive package net sets its own keepalive after connect
 // and overwrites c. On Linux the user timeout also bounds connect, to at least
 // 1 s. A dialer that asks for multipath TCP falls back to plain TCP by itself if
@@ -122,6 +135,9 @@ func (c Config) DialControl(network, address string, rc syscall.RawConn) error {
 // accepted connections inherit it:
 //
 //	net.ListenConfig{KeepAlive: -1, Control: c.ListenControl}
+//
+// Leave is off, and the method value holds a copy of c, as with
+// [Config.DialControl].
 //
 // Without the negative KeepAlive package net sets its own keepalive on each
 // accepted connection. Where connections do not inherit (see the table of the
@@ -157,7 +173,7 @@ func (c Config) visit() visit {
 		v.addDuration(&userTimeout, c.UserTimeout)
 	}
 	if keepIdle.needsOn {
-		v.addSwitch(c.Enable)
+		v.addSwitch(c.KeepAlive)
 	}
 	switch {
 	case c.paired():
@@ -174,7 +190,7 @@ func (c Config) visit() visit {
 		v.add(&keepCount, int64(c.Count), keepCount.check(int64(c.Count)))
 	}
 	if !keepIdle.needsOn {
-		v.addSwitch(c.Enable)
+		v.addSwitch(c.KeepAlive)
 	}
 	return v
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // full is a Config with every field that the OS has.
-var full = tcpopt.Config{Enable: true, Idle: 33 * time.Second, Interval: 11 * time.Second, Count: 4, UserTimeout: 44 * time.Second}.Supported()
+var full = tcpopt.Config{KeepAlive: tcpopt.On, Idle: 33 * time.Second, Interval: 11 * time.Second, Count: 4, UserTimeout: 44 * time.Second}.Supported()
 
 func TestSetConfig(t *testing.T) {
 	for _, tt := range subjects(t) {
@@ -28,7 +28,9 @@ func TestSetConfig(t *testing.T) {
 			want := config(t, tt.socket)
 			apply := func(c tcpopt.Config) {
 				t.Helper()
-				want.Enable = c.Enable
+				if c.KeepAlive != tcpopt.Leave {
+					want.KeepAlive = c.KeepAlive
+				}
 				for _, o := range allTimes {
 					if d := *o.field(&c); d != 0 && o.row.Readable() {
 						*o.field(&want) = d
@@ -46,13 +48,16 @@ func TestSetConfig(t *testing.T) {
 			}
 			apply(set)
 			apply(tcpopt.Config{})
+			apply(tcpopt.Config{KeepAlive: tcpopt.Off})
+			apply(tcpopt.Config{Idle: set.Idle, Interval: set.Interval}) // Leaves it off.
+			apply(tcpopt.Config{KeepAlive: tcpopt.On})
 			if set.UserTimeout != 0 {
 				apply(tcpopt.Config{UserTimeout: set.UserTimeout + time.Second})
 			}
 			set.Idle, set.Interval = 2*set.Idle, 2*set.Interval
-			set.Enable = false
+			set.KeepAlive = tcpopt.Off
 			apply(set)
-			apply(tcpopt.Config{Enable: true})
+			apply(tcpopt.Config{KeepAlive: tcpopt.On})
 		})
 	}
 }
@@ -70,7 +75,7 @@ func TestSetConfigRefusedChangesNothing(t *testing.T) {
 			}
 			// A base that differs from what is set, in every field.
 			base := full
-			base.Enable = !before.Enable
+			base.KeepAlive = tcpopt.SwitchOf(before.KeepAlive != tcpopt.On)
 			if tt.multipath {
 				base.UserTimeout = 0
 			}
@@ -109,13 +114,14 @@ func TestSetConfigRefusedChangesNothing(t *testing.T) {
 
 func TestConfigValidate(t *testing.T) {
 	if !tcpopt.KeepAliveRow.Settable() {
-		wantError(t, "Config{}.Validate()", tcpopt.Config{}.Validate(), "SO_KEEPALIVE", errors.ErrUnsupported)
+		c := tcpopt.Config{KeepAlive: tcpopt.Off}
+		wantError(t, "Validate()", c.Validate(), "SO_KEEPALIVE", errors.ErrUnsupported)
 		if got := full.Supported(); got != (tcpopt.Config{}) {
 			t.Errorf("Supported() = %+v, want none", got)
 		}
 		return
 	}
-	for _, c := range []tcpopt.Config{{}, {Enable: true}, full} {
+	for _, c := range []tcpopt.Config{{}, {KeepAlive: tcpopt.On}, full} {
 		if err := c.Validate(); err != nil {
 			t.Errorf("Validate(%+v) = %v, want nil", c, err)
 		}
@@ -141,6 +147,62 @@ func TestConfigValidate(t *testing.T) {
 	}
 }
 
+// TestNothing is of the Config that asks for nothing, on what refuses all else.
+func TestNothing(t *testing.T) {
+	var nothing tcpopt.Config
+	if err := nothing.Validate(); err != nil {
+		t.Errorf("Validate() = %v, want nil", err)
+	}
+	for name, f := range map[string]controlFunc{"DialControl": nothing.DialControl, "ListenControl": nothing.ListenControl} {
+		if err := f("tcp", "", noControl{}); err != nil {
+			t.Errorf("%s = %v, want nil", name, err)
+		}
+	}
+	if err := tcpopt.FromRawConn(noControl{}).SetConfig(nothing); err != nil {
+		t.Errorf("SetConfig = %v, want nil", err)
+	}
+	if err := tcpopt.AsListener(tcpopt.FromRawConn(noControl{})).SetConfig(nothing); err != nil {
+		t.Errorf("SetConfig of a listener = %v, want nil", err)
+	}
+	wantError(t, "SetConfig of the zero Socket", tcpopt.Socket{}.SetConfig(nothing), "SO_KEEPALIVE", syscall.EINVAL)
+	if !tcpopt.KeepAliveRow.Settable() {
+		return
+	}
+	client, _ := connect(t, "tcp4", false)
+	s := fromConn(t, client)
+	client.Close()
+	if err := s.SetConfig(nothing); err != nil {
+		t.Errorf("SetConfig of a closed connection = %v, want nil", err)
+	}
+}
+
+func TestSwitch(t *testing.T) {
+	for s, want := range map[tcpopt.Switch]string{tcpopt.Leave: "Leave", tcpopt.On: "On", tcpopt.Off: "Off", 3: "Switch(3)", 255: "Switch(255)"} {
+		if got := s.String(); got != want {
+			t.Errorf("Switch(%d) is %q, want %q", s, got, want)
+		}
+	}
+	if on, off := tcpopt.SwitchOf(true), tcpopt.SwitchOf(false); on != tcpopt.On || off != tcpopt.Off {
+		t.Errorf("SwitchOf = %v, %v, want On and Off", on, off)
+	}
+	for _, s := range []tcpopt.Switch{3, 255} {
+		c := tcpopt.Config{KeepAlive: s, Count: 4}
+		want := fmt.Sprintf("tcpopt: set SO_KEEPALIVE: %v: out of range (Leave to Off)", s)
+		if !tcpopt.KeepCountRow.Settable() {
+			c.Count = 0
+		}
+		for name, err := range map[string]error{"Validate": c.Validate(), "SetConfig": tcpopt.FromRawConn(noControl{}).SetConfig(c)} {
+			wantError(t, name, err, "SO_KEEPALIVE", syscall.EINVAL)
+			if err != nil && err.Error() != want {
+				t.Errorf("%s: %q, want %q", name, err, want)
+			}
+		}
+		if got := c.Supported(); tcpopt.KeepAliveRow.Settable() && got != c {
+			t.Errorf("%+v.Supported() = %+v, want the same: it never clamps", c, got)
+		}
+	}
+}
+
 // TestPair holds where idle and interval can only be set together.
 func TestPair(t *testing.T) {
 	needSockets(t)
@@ -149,22 +211,24 @@ func TestPair(t *testing.T) {
 	}
 	client, _ := connect(t, "tcp4", false)
 	s := fromConn(t, client)
-	for _, on := range []bool{false, true} {
-		if err := s.SetConfig(tcpopt.Config{Enable: on, Idle: 33 * time.Second, Interval: 11 * time.Second}); err != nil {
+	on := false
+	for _, c := range []tcpopt.Switch{tcpopt.Leave, tcpopt.On, tcpopt.Leave, tcpopt.Off, tcpopt.Leave, tcpopt.On} {
+		on = c == tcpopt.On || on && c == tcpopt.Leave
+		if err := s.SetConfig(tcpopt.Config{KeepAlive: c, Idle: 33 * time.Second, Interval: 11 * time.Second}); err != nil {
 			t.Error(err)
 		}
 		if got, err := s.KeepAlive(); got != on || err != nil {
-			t.Errorf("KeepAlive() = %v, %v, want %v", got, err, on)
+			t.Errorf("KeepAlive() = %v, %v after %v, want %v", got, err, c, on)
 		}
 	}
 	if os.Getenv("TCPOPT_HOLD") != "" { // Somebody wants to look at it from below.
 		fmt.Println("holding port", client.LocalAddr().(*net.TCPAddr).Port)
 		io.Copy(io.Discard, os.Stdin)
 	}
-	if err := s.SetConfig(tcpopt.Config{}); err != nil {
+	if err := s.SetConfig(tcpopt.Config{KeepAlive: tcpopt.Off}); err != nil {
 		t.Error(err)
 	}
-	err := s.SetConfig(tcpopt.Config{Enable: true, Idle: time.Minute, Interval: math.MaxInt64})
+	err := s.SetConfig(tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Minute, Interval: math.MaxInt64})
 	wantError(t, "SetConfig", err, tcpopt.KeepPairRow.Label(), syscall.EINVAL)
 	if on, err := s.KeepAlive(); on || err != nil {
 		t.Errorf("KeepAlive() = %v, %v after a refusal, want false", on, err)

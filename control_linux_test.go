@@ -112,7 +112,7 @@ func TestDialControlBoundsConnect(t *testing.T) {
 		{0, 0}, // Not bounded.
 	} {
 		wg.Go(func() {
-			c := tcpopt.Config{Enable: true, UserTimeout: tt.userTimeout}
+			c := tcpopt.Config{KeepAlive: tcpopt.On, UserTimeout: tt.userTimeout}
 			d := net.Dialer{KeepAlive: -1, Control: c.DialControl, Timeout: 2900 * time.Millisecond}
 			var took time.Duration
 			err := l.Near.Do(func() error {

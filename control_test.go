@@ -59,7 +59,9 @@ func untouched(t *testing.T) tcpopt.Config {
 
 // overlay returns what is read after c was applied to a socket with base.
 func overlay(base, c tcpopt.Config) tcpopt.Config {
-	base.Enable = c.Enable
+	if c.KeepAlive != tcpopt.Leave {
+		base.KeepAlive = c.KeepAlive
+	}
 	for _, o := range allTimes {
 		if d := *o.field(&c); d != 0 && o.row.Readable() {
 			*o.field(&base) = d
@@ -85,10 +87,10 @@ func other() tcpopt.Config {
 	return c
 }
 
-var controlConfigs = []tcpopt.Config{{}, {Enable: true}, full, off(full)}
+var controlConfigs = []tcpopt.Config{{}, {KeepAlive: tcpopt.On}, full, off(full)}
 
 func off(c tcpopt.Config) tcpopt.Config {
-	c.Enable = false
+	c.KeepAlive = tcpopt.Off
 	return c
 }
 
@@ -116,7 +118,7 @@ func TestListenControl(t *testing.T) {
 	base := untouched(t)
 	for network, address := range map[string]string{"tcp4": "127.0.0.1:0", "tcp6": "[::1]:0"} {
 		for _, c := range controlConfigs {
-			if !tcpopt.KeepAliveRow.Inherits() {
+			if !tcpopt.KeepAliveRow.Inherits() && c != (tcpopt.Config{}) {
 				w := watcher{f: c.ListenControl}
 				lc := net.ListenConfig{KeepAlive: -1, Control: w.control}
 				l, err := lc.Listen(context.Background(), network, address)
@@ -287,7 +289,7 @@ func TestControlRefusesConfig(t *testing.T) {
 	}
 	for _, o := range allTimes {
 		for _, d := range []time.Duration{-1, o.row.Duration(o.row.Most()) + 1} {
-			c := tcpopt.Config{Enable: true}
+			c := tcpopt.Config{KeepAlive: tcpopt.On}
 			if *o.field(&c) = d; o.row.Settable() {
 				refused(c, o.row.Label(), syscall.EINVAL)
 			} else {
@@ -296,7 +298,7 @@ func TestControlRefusesConfig(t *testing.T) {
 		}
 	}
 	for _, n := range []int{-1, int(tcpopt.KeepCountRow.Most()) + 1} {
-		if c := (tcpopt.Config{Enable: true, Count: n}); tcpopt.KeepCountRow.Settable() {
+		if c := (tcpopt.Config{KeepAlive: tcpopt.On, Count: n}); tcpopt.KeepCountRow.Settable() {
 			refused(c, tcpopt.KeepCountRow.Label(), syscall.EINVAL)
 		} else {
 			refused(c, tcpopt.KeepCountRow.Label(), errors.ErrUnsupported)
@@ -352,14 +354,14 @@ func TestControlRefusesNetwork(t *testing.T) {
 // TestControlWithoutSocket is about what is refused without a look at the
 // socket.
 func TestControlWithoutSocket(t *testing.T) {
-	for _, c := range []tcpopt.Config{{}, {Enable: true}, {Idle: -1}, full} {
+	for _, c := range []tcpopt.Config{{}, {KeepAlive: tcpopt.On}, {Idle: -1}, full} {
 		for name, f := range map[string]controlFunc{"DialControl": c.DialControl, "ListenControl": c.ListenControl} {
 			for _, network := range []string{"", "udp", "udp4", "ip4:1", "unix", "mptcp"} {
 				if err := f(network, "", noControl{}); !errors.Is(err, errors.ErrUnsupported) {
 					t.Errorf("%+v.%s(%q) = %v, want %v", c, name, network, err, errors.ErrUnsupported)
 				}
 			}
-			if !tcpopt.KeepAliveRow.Settable() {
+			if !tcpopt.KeepAliveRow.Settable() && c != (tcpopt.Config{}) {
 				err := f("tcp4", "", noControl{})
 				if !errors.Is(err, errors.ErrUnsupported) {
 					t.Errorf("%+v.%s = %v, want %v", c, name, err, errors.ErrUnsupported)
@@ -377,7 +379,7 @@ func TestNetOverwritesControl(t *testing.T) {
 	const revise = "if Go has changed, revise \"Without the negative KeepAlive\" in the doc of "
 	c := off(full) // Even that is overwritten.
 	want := overlay(untouched(t), c)
-	want.Enable = true
+	want.KeepAlive = tcpopt.On
 	for _, o := range allTimes[:2] { // Idle and interval.
 		if o.row.Settable() {
 			*o.field(&want) = o.row.Duration(15) // Seconds, as net believes.

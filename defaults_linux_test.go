@@ -34,9 +34,9 @@ func inHost(t *testing.T, f func()) {
 	}))
 }
 
-func wantDefaults(t *testing.T) {
+func wantDefaults(t *testing.T, on tcpopt.Switch) {
 	t.Helper()
-	want := tcpopt.Config{Idle: 600 * time.Second, Interval: 10 * time.Second, Count: 5}
+	want := tcpopt.Config{KeepAlive: on, Idle: 600 * time.Second, Interval: 10 * time.Second, Count: 5}
 	if got, err := tcpopt.Defaults(); got != want || err != nil {
 		t.Errorf("Defaults() = %+v, %v, want %+v", got, err, want)
 	}
@@ -56,7 +56,7 @@ func wantSettings(t *testing.T, values ...int64) {
 
 func TestDefaultsInNamespace(t *testing.T) {
 	inHost(t, func() {
-		wantDefaults(t)
+		wantDefaults(t, tcpopt.Off)
 		wantSettings(t, 600, 10, 5)
 		// A row of a system whose sockets cannot be asked.
 		client, _ := connect(t, "tcp4", false)
@@ -70,7 +70,7 @@ func TestDefaultsInNamespace(t *testing.T) {
 func TestDefaultsWithoutProc(t *testing.T) {
 	inHost(t, func() {
 		hideProc(t)
-		wantDefaults(t)
+		wantDefaults(t, tcpopt.Off)
 		settings, err := tcpopt.SystemSettings()
 		if err != nil || len(settings) != 3 {
 			t.Errorf("SystemSettings() = %+v, %v, want three", settings, err)
@@ -96,7 +96,7 @@ func TestDefaultsWrongProc(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		wantDefaults(t)
+		wantDefaults(t, tcpopt.Off)
 		wantSettings(t, 7200, 0, 0)
 	})
 }
@@ -122,7 +122,7 @@ func TestDefaultsWithoutSocket(t *testing.T) {
 	var missing error
 	inHost(t, func() {
 		if missing = refuseSockets(); missing == nil {
-			wantDefaults(t)
+			wantDefaults(t, tcpopt.Leave)
 		}
 	})
 	if missing != nil {

@@ -13,7 +13,7 @@ func TestDefaultsDocumented(t *testing.T) {
 	if tcpopt.KeepIntervalRow.Settable() {
 		t.Skip("a socket of this Windows tells its defaults")
 	}
-	want := tcpopt.Config{Idle: 2 * time.Hour, Interval: time.Second, Count: 10}
+	want := tcpopt.Config{KeepAlive: tcpopt.Off, Idle: 2 * time.Hour, Interval: time.Second, Count: 10}
 	if got, err := tcpopt.Defaults(); got != want || err != nil {
 		t.Errorf("Defaults() = %+v, %v, want %+v", got, err, want)
 	}

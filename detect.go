@@ -44,7 +44,7 @@ func (c Config) DetectionTime() (idle, busy time.Duration) {
 			count = max(1, ceil(ut-i, n))
 		}
 	}
-	if c.Enable && i > 0 && n > 0 && count > 0 && count <= int64((Unbounded-i)/n) {
+	if c.KeepAlive == On && i > 0 && n > 0 && count > 0 && count <= int64((Unbounded-i)/n) {
 		idle = i + time.Duration(count)*n
 	}
 	if keepIdle.endsBusy {
@@ -72,7 +72,7 @@ func (c Config) DetectionTime() (idle, busy time.Duration) {
 // UserTimeout to zero, and a connection with data in flight has no limit.
 func Within(d time.Duration) (Config, error) {
 	whole := d.Truncate(time.Second)
-	c := Config{Enable: true, UserTimeout: whole}
+	c := Config{KeepAlive: On, UserTimeout: whole}
 	if !userTimeout.present() {
 		c.UserTimeout = 0
 	}

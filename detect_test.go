@@ -31,7 +31,7 @@ func TestWithin(t *testing.T) {
 		if idle != d || busy != wantBusy {
 			t.Fatalf("Within(%v) = %+v, noticed within %v, %v, want %v, %v", d, c, idle, busy, d, wantBusy)
 		}
-		if !c.Enable || c.Interval <= 0 || c.Idle <= 0 {
+		if c.KeepAlive != tcpopt.On || c.Interval <= 0 || c.Idle <= 0 {
 			t.Fatalf("Within(%v) = %+v", d, c)
 		}
 		if tcpopt.KeepCountRow.Settable() && c.Count < 2 {
@@ -100,12 +100,12 @@ func TestDetectionTime(t *testing.T) {
 	}{
 		{"nothing", tcpopt.Config{}, none, none},
 		{"off", tcpopt.Config{Idle: 60 * s, Interval: 20 * s, Count: 3}, none, none},
-		{"on", tcpopt.Config{Enable: true, Idle: 60 * s, Interval: 20 * s, Count: 3}, 120 * s, none},
-		{"the kernel's defaults", tcpopt.Config{Enable: true, Idle: 7200 * s, Interval: 60 * s, Count: 9}, 7740 * s, none},
-		{"no idle", tcpopt.Config{Enable: true, Interval: 20 * s, Count: 3}, none, none},
-		{"no interval", tcpopt.Config{Enable: true, Idle: 60 * s, Count: 3}, none, none},
-		{"negative", tcpopt.Config{Enable: true, Idle: -60 * s, Interval: 20 * s, Count: 3}, none, none},
-		{"endless", tcpopt.Config{Enable: true, Idle: 60 * s, Interval: 1 << 62, Count: 1 << 30}, none, none},
+		{"on", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 60 * s, Interval: 20 * s, Count: 3}, 120 * s, none},
+		{"the kernel's defaults", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 7200 * s, Interval: 60 * s, Count: 9}, 7740 * s, none},
+		{"no idle", tcpopt.Config{KeepAlive: tcpopt.On, Interval: 20 * s, Count: 3}, none, none},
+		{"no interval", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 60 * s, Count: 3}, none, none},
+		{"negative", tcpopt.Config{KeepAlive: tcpopt.On, Idle: -60 * s, Interval: 20 * s, Count: 3}, none, none},
+		{"endless", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 60 * s, Interval: 1 << 62, Count: 1 << 30}, none, none},
 	} {
 		if !tcpopt.KeepCountRow.Settable() {
 			continue // Another count is built in.
@@ -125,7 +125,7 @@ func TestDetectionTimeEndsBusy(t *testing.T) {
 		t.Skip("no user timeout on this OS")
 	}
 	const s = time.Second
-	c := tcpopt.Config{Enable: true, Idle: 60 * s, Interval: 20 * s, Count: 3}
+	c := tcpopt.Config{KeepAlive: tcpopt.On, Idle: 60 * s, Interval: 20 * s, Count: 3}
 	if idle, busy := tcpopt.DetectionTimeEndsBusy(c); idle != 120*s || busy != 120*s {
 		t.Errorf("%+v: %v, %v, want 2m, 2m", c, idle, busy)
 	}
@@ -133,7 +133,7 @@ func TestDetectionTimeEndsBusy(t *testing.T) {
 	if _, busy := tcpopt.DetectionTimeEndsBusy(c); busy != 30*s {
 		t.Errorf("%+v: busy %v, want 30s", c, busy)
 	}
-	c.Enable = false
+	c.KeepAlive = tcpopt.Off
 	if _, busy := tcpopt.DetectionTimeEndsBusy(c); busy != 30*s {
 		t.Errorf("%+v: busy %v, want 30s", c, busy)
 	}

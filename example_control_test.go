@@ -14,7 +14,7 @@ import (
 )
 
 func ExampleConfig_DialControl() {
-	c := tcpopt.Config{Enable: true, Idle: 30 * time.Second, Interval: 5 * time.Second}.Supported()
+	c := tcpopt.Config{KeepAlive: tcpopt.On, Idle: 30 * time.Second, Interval: 5 * time.Second}.Supported()
 	d := net.Dialer{KeepAlive: -1, Control: c.DialControl}
 	conn, err := d.Dial("tcp", exampleServer())
 	if err != nil {
@@ -33,7 +33,7 @@ func ExampleConfig_DialControl() {
 // A listener whose connections inherit, and one call for each connection where
 // they do not.
 func ExampleConfig_ListenControl() {
-	c := tcpopt.Config{Enable: true, Idle: 30 * time.Second, Interval: 5 * time.Second}.Supported()
+	c := tcpopt.Config{KeepAlive: tcpopt.On, Idle: 30 * time.Second, Interval: 5 * time.Second}.Supported()
 	lc := net.ListenConfig{KeepAlive: -1, Control: c.ListenControl}
 	l, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	inherit := !errors.Is(err, errors.ErrUnsupported)

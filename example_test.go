@@ -30,10 +30,10 @@ func Example() {
 		log.Fatal(err)
 	}
 	want := tcpopt.Config{
-		Enable:   true,
-		Idle:     30 * time.Second,
-		Interval: 10 * time.Second,
-		Count:    2,
+		KeepAlive: tcpopt.On,
+		Idle:      30 * time.Second,
+		Interval:  10 * time.Second,
+		Count:     2,
 	}
 	err = s.SetConfig(want)
 	if errors.Is(err, errors.ErrUnsupported) {
@@ -43,8 +43,8 @@ func Example() {
 		log.Fatal(err)
 	}
 	inEffect, err := s.Config()
-	fmt.Println(inEffect.Enable, err)
-	// Output: true <nil>
+	fmt.Println(inEffect.KeepAlive, err)
+	// Output: On <nil>
 }
 
 func ExampleSocket_SetKeepAlive() {
@@ -95,7 +95,7 @@ func ExampleFromConn() {
 	srv.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		s, err := tcpopt.FromConn(c)
 		if err == nil {
-			err = s.SetConfig(tcpopt.Config{Enable: true, Idle: 30 * time.Second}.Supported())
+			err = s.SetConfig(tcpopt.Config{KeepAlive: tcpopt.On, Idle: 30 * time.Second}.Supported())
 		}
 		if err != nil {
 			log.Print(err)
@@ -119,13 +119,13 @@ func ExampleFromConn() {
 func ExampleConfig() {
 	std := net.KeepAliveConfig{Enable: true, Idle: time.Minute, Count: -1}
 	c := tcpopt.Config{
-		Enable:   std.Enable,
-		Idle:     orDefault(std.Idle, 15*time.Second),
-		Interval: orDefault(std.Interval, 15*time.Second),
-		Count:    orDefault(std.Count, 9),
+		KeepAlive: tcpopt.SwitchOf(std.Enable),
+		Idle:      orDefault(std.Idle, 15*time.Second),
+		Interval:  orDefault(std.Interval, 15*time.Second),
+		Count:     orDefault(std.Count, 9),
 	}
 	fmt.Printf("%+v\n", c)
-	// Output: {Enable:true Idle:1m0s Interval:15s Count:0 UserTimeout:0s}
+	// Output: {KeepAlive:On Idle:1m0s Interval:15s Count:0 UserTimeout:0s}
 }
 
 func orDefault[T int | time.Duration](v, zero T) T {

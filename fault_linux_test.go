@@ -106,7 +106,7 @@ var grid = func() (cells []tcpopt.Config) {
 		// and longer.
 		{10, 10, 1, 36}, {10, 10, 2, 56}, {20, 10, 1, 47}, {10, 20, 1, 66}, {20, 20, 1, 77}, {10, 30, 1, 96}, {30, 10, 1, 56}, {10, 50, 1, 106},
 	} {
-		cells = append(cells, tcpopt.Config{Enable: true, Idle: tenths(g[0]), Interval: tenths(g[1]), Count: g[2], UserTimeout: tenths(g[3])})
+		cells = append(cells, tcpopt.Config{KeepAlive: tcpopt.On, Idle: tenths(g[0]), Interval: tenths(g[1]), Count: g[2], UserTimeout: tenths(g[3])})
 	}
 	return cells
 }()
@@ -163,9 +163,9 @@ func TestFaultGrid(t *testing.T) {
 func TestFaultUserTimeoutPastTick(t *testing.T) {
 	t.Parallel()
 	for _, c := range []tcpopt.Config{
-		{Enable: true, Idle: 1 * time.Second, Interval: 1 * time.Second, Count: 9, UserTimeout: 2001 * time.Millisecond},
-		{Enable: true, Idle: 1 * time.Second, Interval: 2 * time.Second, Count: 9, UserTimeout: 3001 * time.Millisecond},
-		{Enable: true, Idle: 2 * time.Second, Interval: 1 * time.Second, Count: 9, UserTimeout: 3001 * time.Millisecond},
+		{KeepAlive: tcpopt.On, Idle: 1 * time.Second, Interval: 1 * time.Second, Count: 9, UserTimeout: 2001 * time.Millisecond},
+		{KeepAlive: tcpopt.On, Idle: 1 * time.Second, Interval: 2 * time.Second, Count: 9, UserTimeout: 3001 * time.Millisecond},
+		{KeepAlive: tcpopt.On, Idle: 2 * time.Second, Interval: 1 * time.Second, Count: 9, UserTimeout: 3001 * time.Millisecond},
 	} {
 		t.Run(fmt.Sprintf("%v %v %v", c.Idle, c.Interval, c.UserTimeout), func(t *testing.T) {
 			t.Parallel()
@@ -199,7 +199,7 @@ func TestFaultBusy(t *testing.T) {
 			t.Parallel()
 			l := labtest.NewLab(t)
 			near, far := l.Connect(t, false)
-			c := tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 1, UserTimeout: tt.userTimeout}
+			c := tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Second, Interval: time.Second, Count: 1, UserTimeout: tt.userTimeout}
 			set(t, near, c)
 			hear(t, near, far)
 			if err := l.Cable.Cut(); err != nil {
@@ -259,7 +259,7 @@ func TestFaultOneWay(t *testing.T) {
 			t.Parallel()
 			l := labtest.NewLab(t)
 			near, far := l.Connect(t, false)
-			c := tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 2}
+			c := tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Second, Interval: time.Second, Count: 2}
 			set(t, near, c)
 			start := hear(t, near, far)
 			if err := l.Cable.Lose(map[string]*netlab.Host{"near": l.Near, "far": l.Far}[from]); err != nil {
@@ -278,8 +278,8 @@ func TestFaultNAT(t *testing.T) {
 	labtest.Need(t, l.Cable.Masquerade(l.Near, 3*time.Second))
 	kept, keptFar := l.Connect(t, false)
 	lost, lostFar := l.Connect(t, false)
-	set(t, kept, tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 3})
-	set(t, lost, tcpopt.Config{Enable: true, Idle: 5 * time.Second, Interval: time.Second, Count: 1})
+	set(t, kept, tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Second, Interval: time.Second, Count: 3})
+	set(t, lost, tcpopt.Config{KeepAlive: tcpopt.On, Idle: 5 * time.Second, Interval: time.Second, Count: 1})
 	hear(t, kept, keptFar)
 	start := hear(t, lost, lostFar)
 	alive(t, kept, 4500*time.Millisecond)
@@ -302,7 +302,7 @@ func TestFaultFrozen(t *testing.T) {
 	peer := labtest.Start(t, echo.Command(netip.AddrPortFrom(l.Far.IPv4, 0).String()), l.Far.Start)
 	t.Cleanup(func() { peer.Process.Kill() }) // It does not read its input.
 	near := labtest.Dial(t, l.Near, peer.Line(t), false)
-	set(t, near, tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 1})
+	set(t, near, tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Second, Interval: time.Second, Count: 1})
 	ask := func(within time.Duration) error {
 		near.SetDeadline(time.Now().Add(within))
 		if _, err := near.Write([]byte{1}); err != nil {
@@ -338,7 +338,7 @@ func TestFaultReboot(t *testing.T) {
 	t.Parallel()
 	l := labtest.NewLab(t)
 	near, far := l.Connect(t, false)
-	set(t, near, tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 3})
+	set(t, near, tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Second, Interval: time.Second, Count: 3})
 	start := hear(t, near, far)
 	if err := netlab.Vanish(far); err != nil {
 		t.Fatal(err)
@@ -358,7 +358,7 @@ func TestFaultShutWindow(t *testing.T) {
 			t.Parallel()
 			l := labtest.NewLab(t)
 			near, far := l.Connect(t, false)
-			set(t, near, tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 1, UserTimeout: userTimeout})
+			set(t, near, tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Second, Interval: time.Second, Count: 1, UserTimeout: userTimeout})
 			hear(t, near, far)
 			written := make(chan error, 1)
 			start := time.Now()
@@ -483,7 +483,7 @@ func TestFaultMultipath(t *testing.T) {
 		}
 	}
 	near, far := l.Connect(t, true)
-	c := tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 1}
+	c := tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Second, Interval: time.Second, Count: 1}
 	set(t, near, c)
 	start := hear(t, near, far)
 	_, err := fromConn(t, near).Progress()
@@ -504,7 +504,7 @@ func TestFaultProgress(t *testing.T) {
 	t.Parallel()
 	l := labtest.NewLab(t)
 	near, far := l.Connect(t, false)
-	set(t, near, tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 9})
+	set(t, near, tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Second, Interval: time.Second, Count: 9})
 	hear(t, near, far)
 	s := fromConn(t, near)
 	before, err := s.Progress()
@@ -542,13 +542,13 @@ func TestDetectionTimeUserTimeout(t *testing.T) {
 		idle, busy time.Duration
 	}{
 		{"alone", tcpopt.Config{UserTimeout: 5 * s}, tcpopt.Unbounded, 5 * s},
-		{"shorter than idle", tcpopt.Config{Enable: true, Idle: 60 * s, Interval: 20 * s, Count: 3, UserTimeout: 5 * s}, 80 * s, 5 * s},
-		{"at a probe", tcpopt.Config{Enable: true, Idle: 60 * s, Interval: 20 * s, Count: 3, UserTimeout: 100 * s}, 100 * s, 100 * s},
-		{"past a probe", tcpopt.Config{Enable: true, Idle: 60 * s, Interval: 20 * s, Count: 3, UserTimeout: 100*s + 1}, 120 * s, 100*s + time.Millisecond},
-		{"longer", tcpopt.Config{Enable: true, Idle: 60 * s, Interval: 20 * s, Count: 3, UserTimeout: 300 * s}, 300 * s, 300 * s},
-		{"without count", tcpopt.Config{Enable: true, Idle: 60 * s, Interval: 20 * s, UserTimeout: 300 * s}, 300 * s, 300 * s},
-		{"rounded up", tcpopt.Config{Enable: true, Idle: 1500 * time.Millisecond, Interval: 1, Count: 3}, 5 * s, tcpopt.Unbounded},
-		{"endless", tcpopt.Config{Enable: true, Idle: 60 * s, Interval: 20 * s, UserTimeout: 1<<63 - 1}, tcpopt.Unbounded, tcpopt.Unbounded},
+		{"shorter than idle", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 60 * s, Interval: 20 * s, Count: 3, UserTimeout: 5 * s}, 80 * s, 5 * s},
+		{"at a probe", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 60 * s, Interval: 20 * s, Count: 3, UserTimeout: 100 * s}, 100 * s, 100 * s},
+		{"past a probe", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 60 * s, Interval: 20 * s, Count: 3, UserTimeout: 100*s + 1}, 120 * s, 100*s + time.Millisecond},
+		{"longer", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 60 * s, Interval: 20 * s, Count: 3, UserTimeout: 300 * s}, 300 * s, 300 * s},
+		{"without count", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 60 * s, Interval: 20 * s, UserTimeout: 300 * s}, 300 * s, 300 * s},
+		{"rounded up", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 1500 * time.Millisecond, Interval: 1, Count: 3}, 5 * s, tcpopt.Unbounded},
+		{"endless", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 60 * s, Interval: 20 * s, UserTimeout: 1<<63 - 1}, tcpopt.Unbounded, tcpopt.Unbounded},
 	} {
 		if idle, busy := tt.c.DetectionTime(); idle != tt.idle || busy != tt.busy {
 			t.Errorf("%s: %v, %v, want %v, %v", tt.name, idle, busy, tt.idle, tt.busy)

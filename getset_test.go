@@ -31,7 +31,7 @@ func testSwitch(t *testing.T, tt subject, o switches) {
 	}
 	for _, on := range []bool{true, false, true} {
 		if o.field != nil {
-			*o.field(&want) = on
+			*o.field(&want) = tcpopt.SwitchOf(on)
 		}
 		if err := o.set(tt.socket, on); err != nil {
 			t.Fatal(err)

@@ -79,9 +79,22 @@ func getsockopt(fd uintptr, o *option) (int64, error) {
 // setsockopt also names its system call.
 func setsockopt(fd uintptr, o *option, n int64) (string, error) {
 	if o == &keepPair {
-		return "wsaioctl", setKeepAliveVals(windows.Handle(fd), uint32(n>>32), uint32(n))
+		return setPair(fd, uint32(n>>32), uint32(n))
 	}
 	return "setsockopt", windows.SetsockoptInt(windows.Handle(fd), o.level, int(o.name), int(n))
+}
+
+// setPair leaves SO_KEEPALIVE as it was.
+func setPair(fd uintptr, idle, interval uint32) (string, error) {
+	on, err := getsockopt(fd, &keepAlive)
+	if err != nil {
+		return "getsockopt", err
+	}
+	err = setKeepAliveVals(windows.Handle(fd), idle, interval)
+	if err != nil || on != 0 {
+		return "wsaioctl", err
+	}
+	return setsockopt(fd, &keepAlive, 0)
 }
 
 // setKeepAliveVals also switches keepalive on.

@@ -82,7 +82,7 @@ func TestMultipathListener(t *testing.T) {
 	before := config(t, s)
 	for _, err := range []error{
 		s.SetUserTimeout(time.Second),
-		s.SetConfig(tcpopt.Config{Enable: true, Idle: time.Minute, UserTimeout: time.Second}),
+		s.SetConfig(tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Minute, UserTimeout: time.Second}),
 	} {
 		wantError(t, "a user timeout", err, "TCP_USER_TIMEOUT", errors.ErrUnsupported)
 		if want := "tcpopt: set TCP_USER_TIMEOUT: setsockopt: protocol not available (a multipath TCP socket has none; net.ListenConfig.SetMultipathTCP(false) gives plain TCP)"; err != nil && err.Error() != want {
@@ -97,7 +97,7 @@ func TestMultipathListener(t *testing.T) {
 	}
 
 	// A plain client gets a connection that inherits and has a user timeout.
-	want := tcpopt.Config{Enable: true, Idle: 33 * time.Second, Interval: 11 * time.Second, Count: 4}
+	want := tcpopt.Config{KeepAlive: tcpopt.On, Idle: 33 * time.Second, Interval: 11 * time.Second, Count: 4}
 	if err := s.SetConfig(want); err != nil {
 		t.Fatal(err)
 	}

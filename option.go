@@ -67,23 +67,25 @@ func (o *option) unsupported() error {
 	return fmt.Errorf("%s: %w", cmp.Or(o.note, "not on "+runtime.GOOS), errors.ErrUnsupported)
 }
 
-// read returns the value in effect; if blank, 0 is what the socket lacks.
-func (o *option) read(fd uintptr, blank bool) (int64, error) {
+// read returns the value in effect. If blank, what the socket lacks is 0 and no
+// error.
+func (o *option) read(fd uintptr, blank bool) (n int64, lacks bool, err error) {
 	switch {
 	case o.present():
-		n, err := getsockopt(fd, o)
+		n, err = getsockopt(fd, o)
 		if blank && lacksOption(err) {
-			return 0, nil
+			return 0, true, nil
 		}
-		return n, o.refused("getsockopt", err)
+		return n, false, o.refused("getsockopt", err)
 	case o.system != "":
-		return readSystem(o.system)
+		n, err = readSystem(o.system)
+		return n, false, err
 	case o.fixed != 0:
-		return o.fixed, nil
+		return o.fixed, false, nil
 	case blank:
-		return 0, nil
+		return 0, true, nil
 	}
-	return 0, o.unsupported()
+	return 0, false, o.unsupported()
 }
 
 func (o *option) write(fd uintptr, n int64) error {

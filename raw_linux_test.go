@@ -56,7 +56,7 @@ func TestRefusedChangesNothing(t *testing.T) {
 		{"closed", closedSocket, int(still.Fd()), net.ErrClosed},
 	} {
 		before := rawOptions(tt.fd)
-		for _, c := range []tcpopt.Config{{Enable: true}, full} {
+		for _, c := range []tcpopt.Config{{KeepAlive: tcpopt.On}, full} {
 			if err := tt.socket.SetConfig(c); !errors.Is(err, tt.want) {
 				t.Errorf("%s: SetConfig(%+v) = %v, want %v", tt.name, c, err, tt.want)
 			}

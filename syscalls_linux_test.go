@@ -65,9 +65,10 @@ func TestSystemCalls(t *testing.T) {
 		{"SetKeepAlive", func(s tcpopt.Socket) { s.SetKeepAlive(true) }, 0, 1},
 		{"SetKeepAliveIdle", func(s tcpopt.Socket) { s.SetKeepAliveIdle(time.Minute) }, 0, 1},
 		{"Config", func(s tcpopt.Socket) { s.Config() }, 5, 0},
-		{"off", func(s tcpopt.Socket) { s.SetConfig(tcpopt.Config{}) }, 0, 1},
+		{"nothing", func(s tcpopt.Socket) { s.SetConfig(tcpopt.Config{}) }, 0, 0},
+		{"off", func(s tcpopt.Socket) { s.SetConfig(tcpopt.Config{KeepAlive: tcpopt.Off}) }, 0, 1},
 		{"four", func(s tcpopt.Socket) {
-			s.SetConfig(tcpopt.Config{Enable: true, Idle: time.Minute, Interval: time.Minute, Count: 3})
+			s.SetConfig(tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Minute, Interval: time.Minute, Count: 3})
 		}, 0, 4},
 		{"refused", func(s tcpopt.Socket) {
 			for _, o := range allTimes {

@@ -115,7 +115,7 @@ func (s Socket) KeepAlive() (bool, error) {
 // connection was silent before.
 func (s Socket) SetKeepAlive(on bool) error {
 	v := visit{op: "set"}
-	v.addSwitch(on)
+	v.addSwitch(SwitchOf(on))
 	return s.do(&v)
 }
 

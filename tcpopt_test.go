@@ -19,24 +19,25 @@ import (
 // Tests that wait for a kernel's timers do nothing else.
 func TestMain(m *testing.M) { labtest.Main(m, 64) }
 
-// A tried is an option, with the round trip that a file for it has.
-type tried[T any] struct {
+// A tried is an option, with the round trip that a file for it has, and F in a
+// Config.
+type tried[T, F any] struct {
 	name  string // its column in the table of doc.go, if it has one
 	row   tcpopt.Row
 	get   func(tcpopt.Socket) (T, error)
 	set   func(tcpopt.Socket, T) error
-	field func(*tcpopt.Config) *T // nil: not in Config
+	field func(*tcpopt.Config) *F // nil: not in Config
 }
 
 type (
-	switches = tried[bool]
-	times    = tried[time.Duration]
-	counts   = tried[int]
+	switches = tried[bool, tcpopt.Switch]
+	times    = tried[time.Duration, time.Duration]
+	counts   = tried[int, int]
 )
 
 var allSwitches = []switches{
 	{"", tcpopt.KeepAliveRow, tcpopt.Socket.KeepAlive, tcpopt.Socket.SetKeepAlive,
-		func(c *tcpopt.Config) *bool { return &c.Enable }},
+		func(c *tcpopt.Config) *tcpopt.Switch { return &c.KeepAlive }},
 }
 
 var allTimes = []times{ // All are in Config.
@@ -70,7 +71,7 @@ var allCalls = []struct {
 	{"UserTimeout", tcpopt.UserTimeoutRow.Label(), func(s tcpopt.Socket) error { _, err := s.UserTimeout(); return err }},
 	{"SetUserTimeout", tcpopt.UserTimeoutRow.Label(), func(s tcpopt.Socket) error { return s.SetUserTimeout(time.Minute) }},
 	{"Config", tcpopt.KeepAliveRow.Label(), func(s tcpopt.Socket) error { _, err := s.Config(); return err }},
-	{"SetConfig", tcpopt.KeepAliveRow.Label(), func(s tcpopt.Socket) error { return s.SetConfig(tcpopt.Config{}) }},
+	{"SetConfig", tcpopt.KeepAliveRow.Label(), func(s tcpopt.Socket) error { return s.SetConfig(tcpopt.Config{KeepAlive: tcpopt.Off}) }},
 	{"Progress", tcpopt.TCPInfoRow.Label(), func(s tcpopt.Socket) error { _, err := s.Progress(); return err }},
 }
 
@@ -80,7 +81,7 @@ type entry struct {
 	row              tcpopt.Row
 }
 
-func (o tried[T]) entry() entry {
+func (o tried[T, F]) entry() entry {
 	return entry{o.name, methodName(o.get), methodName(o.set), o.row}
 }
 

@@ -42,12 +42,15 @@ func (s Socket) setDuration(o *option, d time.Duration) error {
 	return s.do(&v)
 }
 
-// do visits the descriptor, unless something forbids it beforehand.
+// do visits the descriptor, unless something forbids it beforehand or there is
+// nothing to do.
 func (s Socket) do(v *visit) error {
 	switch {
 	case s.conn == nil && s.raw == nil:
+		v.at = cmp.Or(v.at, &keepAlive)
 		v.err = invalid("zero Socket")
 	case v.err != nil:
+	case v.len == 0:
 	case !keepAlive.present(): // Nor is RawConn.Control implemented there.
 		v.err = v.at.unsupported()
 	case s.kind == listener && v.op == "set" && !v.inherited():
@@ -93,6 +96,7 @@ type visit struct {
 	len   int
 	ask   bool    // first ask whether the socket is TCP
 	blank bool    // get: what this socket lacks reads as 0
+	lacks [5]bool // what it lacks
 	at    *option // the row in hand, which err is about
 	err   error
 
@@ -116,13 +120,17 @@ func (v *visit) addDuration(o *option, d time.Duration) {
 	v.add(o, n, err)
 }
 
-// addSwitch adds SO_KEEPALIVE.
-func (v *visit) addSwitch(on bool) {
-	var n int64
-	if on {
-		n = 1
+// addSwitch adds SO_KEEPALIVE, unless it is to be left alone.
+func (v *visit) addSwitch(s Switch) {
+	switch s {
+	case Leave:
+	case On:
+		v.add(&keepAlive, 1, keepAlive.check(1))
+	case Off:
+		v.add(&keepAlive, 0, keepAlive.check(0))
+	default:
+		v.add(&keepAlive, 0, invalid(fmt.Sprintf("%v: out of range (%v to %v)", s, Leave, Off)))
 	}
-	v.add(&keepAlive, n, keepAlive.check(n))
 }
 
 // addPair adds the row that takes idle and interval in one number.
@@ -157,7 +165,7 @@ func (v *visit) run(fd uintptr) {
 		case v.op == "set":
 			v.err = o.write(fd, v.n[i])
 		default:
-			v.n[i], v.err = o.read(fd, v.blank)
+			v.n[i], v.lacks[i], v.err = o.read(fd, v.blank)
 		}
 		if v.err != nil {
 			return

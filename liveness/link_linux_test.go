@@ -408,7 +408,7 @@ func TestLinkProxy(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := s.SetConfig(tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 1, UserTimeout: time.Second}); err != nil {
+			if err := s.SetConfig(tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Second, Interval: time.Second, Count: 1, UserTimeout: time.Second}); err != nil {
 				t.Fatal(err)
 			}
 			w.Start()

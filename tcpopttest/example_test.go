@@ -23,7 +23,7 @@ func ExampleSilence() {
 
 		// What is tested, in your program a function of its own.
 		s, _ := tcpopt.FromConn(conn)
-		s.SetConfig(tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 1})
+		s.SetConfig(tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Second, Interval: time.Second, Count: 1})
 
 		tcpopttest.Silence(t, peer)
 		conn.SetReadDeadline(time.Now().Add(5 * time.Second))

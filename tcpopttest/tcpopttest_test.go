@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 // shortest is the least that a system takes, and due is its detection time.
-var shortest = tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 1}
+var shortest = tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Second, Interval: time.Second, Count: 1}
 
 const due = 2 * time.Second
 

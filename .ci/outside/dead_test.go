@@ -11,7 +11,7 @@ import (
 
 // connect is what a program's own code might be.
 func connect(address string) (net.Conn, error) {
-	c := tcpopt.Config{Enable: true, Idle: time.Second, Interval: time.Second, Count: 1}
+	c := tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Second, Interval: time.Second, Count: 1}
 	d := net.Dialer{KeepAlive: -1, Control: c.DialControl}
 	return d.Dial("tcp", address)
 }

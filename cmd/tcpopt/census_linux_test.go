@@ -96,7 +96,7 @@ func holdSockets() int {
 		if err != nil {
 			panic(err)
 		}
-		h.Enable, h.Idle, h.Interval = config.Enable, config.Idle.Seconds(), config.Interval.Seconds()
+		h.Enable, h.Idle, h.Interval = config.KeepAlive == tcpopt.On, config.Idle.Seconds(), config.Interval.Seconds()
 		h.Count, h.Timeout = float64(config.Count), config.UserTimeout.Seconds()
 		all = append(all, h)
 		if *share {
@@ -124,7 +124,7 @@ func holdSockets() int {
 		for j, c := range []net.Conn{c, a} {
 			s, err := tcpopt.FromConn(c)
 			if err == nil && j == 0 && i < *special {
-				config := tcpopt.Config{Enable: true, Idle: 31 * time.Second, Interval: 7 * time.Second, Count: 5}
+				config := tcpopt.Config{KeepAlive: tcpopt.On, Idle: 31 * time.Second, Interval: 7 * time.Second, Count: 5}
 				if !*multipath {
 					config.UserTimeout = 12345 * time.Millisecond
 				}

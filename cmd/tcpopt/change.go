@@ -28,7 +28,8 @@ func (c *change) complete(within *time.Duration, noTimeout bool) error {
 		if err != nil {
 			return err
 		}
-		c.enable, c.idle, c.interval, c.count, c.timeout = &w.Enable, &w.Idle, &w.Interval, &w.Count, &w.UserTimeout
+		on := w.KeepAlive == tcpopt.On
+		c.enable, c.idle, c.interval, c.count, c.timeout = &on, &w.Idle, &w.Interval, &w.Count, &w.UserTimeout
 		if noTimeout {
 			c.timeout = nil
 		}
@@ -65,7 +66,7 @@ func (c change) empty() bool { return c == change{} }
 
 // missing is the part of c that a socket does not have yet.
 func (c change) missing(now tcpopt.Config) change {
-	if c.enable != nil && *c.enable == now.Enable {
+	if c.enable != nil && *c.enable == (now.KeepAlive == tcpopt.On) {
 		c.enable = nil
 	}
 	if c.idle != nil && *c.idle == now.Idle {
@@ -86,7 +87,7 @@ func (c change) missing(now tcpopt.Config) change {
 // on is what becomes of a Config by c.
 func (c change) on(config tcpopt.Config) tcpopt.Config {
 	if c.enable != nil {
-		config.Enable = *c.enable
+		config.KeepAlive = tcpopt.SwitchOf(*c.enable)
 	}
 	if c.idle != nil {
 		config.Idle = *c.idle
@@ -105,7 +106,8 @@ func (c change) on(config tcpopt.Config) tcpopt.Config {
 
 // difference is the change that makes after into before.
 func difference(before, after tcpopt.Config) change {
-	c := change{&before.Enable, &before.Idle, &before.Interval, &before.Count, &before.UserTimeout}
+	on := before.KeepAlive == tcpopt.On
+	c := change{&on, &before.Idle, &before.Interval, &before.Count, &before.UserTimeout}
 	return c.missing(after)
 }
 

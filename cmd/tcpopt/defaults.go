@@ -77,8 +77,9 @@ func learn() (report, error) {
 	for _, o := range options {
 		can[o.Field] = o.Get
 	}
+	on := c.KeepAlive == tcpopt.On
 	r.Defaults = values{
-		Enable:      &c.Enable,
+		Enable:      &on,
 		Idle:        known(c.Idle.Seconds(), can["idle"]),
 		Interval:    known(c.Interval.Seconds(), can["interval"]),
 		Count:       known(c.Count, can["count"]),
@@ -126,7 +127,7 @@ func trySocket(s tcpopt.Socket) []option {
 	_, get = s.UserTimeout()
 	options = append(options, try("user timeout", get, s.SetUserTimeout(time.Minute), s.SetUserTimeout(-1)))
 	if !options[1].Set || !options[2].Set {
-		if s.SetConfig(tcpopt.Config{Enable: true, Idle: time.Minute, Interval: time.Minute}) == nil {
+		if s.SetConfig(tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Minute, Interval: time.Minute}) == nil {
 			options = append(options, option{Name: "SIO_KEEPALIVE_VALS", Field: "idle with interval", Set: true})
 		}
 	}

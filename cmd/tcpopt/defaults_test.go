@@ -33,7 +33,7 @@ func TestDefaults(t *testing.T) {
 		}
 		return
 	}
-	if d := got.Defaults; d.Enable == nil || *d.Enable != want.Enable || d.Idle == nil || *d.Idle != want.Idle.Seconds() {
+	if d := got.Defaults; d.Enable == nil || *d.Enable != (want.KeepAlive == tcpopt.On) || d.Idle == nil || *d.Idle != want.Idle.Seconds() {
 		t.Errorf("defaults are %s, want %+v", &stdout, want)
 	}
 	settings, _ := tcpopt.SystemSettings()

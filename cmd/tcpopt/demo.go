@@ -107,7 +107,7 @@ func (c *party) exchange() error {
 
 // settings leaves out the times of a keepalive that is off.
 func (c *party) settings() string {
-	if !c.config.Enable {
+	if c.config.KeepAlive != tcpopt.On {
 		return "keepalive off, as every new socket has it"
 	}
 	return fmt.Sprintf("keepalive on, idle %v, interval %v, count %d, user timeout %v",
@@ -243,7 +243,7 @@ func (p *play) end(planned time.Duration) error {
 	if err != nil {
 		return err
 	}
-	system.Enable = true
+	system.KeepAlive = tcpopt.On
 	on, _ := system.DetectionTime()
 	idle, _ := first.config.DetectionTime()
 	fmt.Fprintf(p.w, "\nThe second %s; planned: %v.\n", second.state(), planned)

@@ -123,7 +123,7 @@ With keepalive on, this system's times would make that (\S+)\.\r?\n$`).FindStrin
 		t.Errorf("noticed after %s, planned %s, want %v to %v and %v", m[1], m[2], least, most, planned)
 	}
 	system, err := tcpopt.Defaults()
-	system.Enable = true
+	system.KeepAlive = tcpopt.On
 	if on, _ := system.DetectionTime(); err != nil || m[3] != on.String() {
 		t.Errorf("this system's times make %s, want %v", m[3], on)
 	}

@@ -227,5 +227,5 @@ func settings(s *census.Socket, c tcpopt.Config) string {
 		timeout = c.UserTimeout.String()
 	}
 	return fmt.Sprintf("%s, idle %v, interval %v, count %d, user timeout %s; a dead peer is noticed: idle %s, busy %s",
-		onOff(c.Enable), c.Idle, c.Interval, c.Count, timeout, idleDetection(idle), busyDetection(busy))
+		onOff(c.KeepAlive == tcpopt.On), c.Idle, c.Interval, c.Count, timeout, idleDetection(idle), busyDetection(busy))
 }

@@ -89,7 +89,7 @@ func newRow(s *census.Socket) row {
 	r := row{
 		PID: s.PID, Command: s.Command, FD: s.FD, Inode: s.Inode, NetNS: s.NetNS,
 		Protocol: s.Protocol, Local: s.Local.String(), Remote: s.Remote.String(), State: s.State,
-		Enable: s.Config.Enable, Idle: s.Config.Idle.Seconds(), Interval: s.Config.Interval.Seconds(),
+		Enable: s.Config.KeepAlive == tcpopt.On, Idle: s.Config.Idle.Seconds(), Interval: s.Config.Interval.Seconds(),
 		Count: s.Config.Count, Detection: bounded(idle), Busy: bounded(busy), Pending: s.Pending,
 	}
 	if s.HasUserTimeout {

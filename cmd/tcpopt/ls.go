@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tcpopt/tcpopt"
 	"github.com/tcpopt/tcpopt/internal/census"
 )
 
@@ -41,7 +42,7 @@ func runLs(v *verb, args []string, stdout io.Writer) error {
 	}
 	c.Sockets = slices.DeleteFunc(c.Sockets, func(s census.Socket) bool {
 		idle, _ := s.Config.DetectionTime()
-		return *off && s.Config.Enable || slower != nil && idle <= *slower || *suspect && !s.Suspect()
+		return *off && s.Config.KeepAlive == tcpopt.On || slower != nil && idle <= *slower || *suspect && !s.Suspect()
 	})
 	w := bufio.NewWriterSize(stdout, 1<<16)
 	if *asJSON {
@@ -88,7 +89,7 @@ func printSocket(t *table, s *census.Socket) {
 	number(s.FD)
 	address(s.Local)
 	address(s.Remote)
-	t.add(s.State, onOff(s.Config.Enable), s.Config.Idle.String(), s.Config.Interval.String())
+	t.add(s.State, onOff(s.Config.KeepAlive == tcpopt.On), s.Config.Idle.String(), s.Config.Interval.String())
 	number(s.Config.Count)
 	t.add(userTimeout(s), idleDetection(idle), busyDetection(busy))
 	if s.Counted {
@@ -123,7 +124,7 @@ func userTimeout(s *census.Socket) string {
 func summarize(w io.Writer, c *census.Census) {
 	off, suspect := 0, 0
 	for i := range c.Sockets {
-		if !c.Sockets[i].Config.Enable {
+		if c.Sockets[i].Config.KeepAlive != tcpopt.On {
 			off++
 		}
 		if c.Sockets[i].Suspect() {

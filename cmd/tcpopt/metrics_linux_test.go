@@ -36,7 +36,7 @@ func renamed(t testing.TB, name string) string {
 // and every kind of connection.
 func sampleCensus() *census.Census {
 	times := func(idle time.Duration) tcpopt.Config {
-		return tcpopt.Config{Enable: true, Idle: idle, Interval: 10 * time.Second, Count: 1}
+		return tcpopt.Config{KeepAlive: tcpopt.On, Idle: idle, Interval: 10 * time.Second, Count: 1}
 	}
 	unowned := 7
 	return &census.Census{

@@ -73,10 +73,11 @@ func runPlan(v *verb, args []string, stdout io.Writer) error {
 // newPlan makes a plan of c, by which an idle dead peer is noticed at some time.
 func newPlan(within time.Duration, c tcpopt.Config) *plan {
 	idle, busy := c.DetectionTime()
+	on := c.KeepAlive == tcpopt.On
 	p := &plan{
 		Version: 1, Within: within.Seconds(),
 		Config: values{
-			Enable: &c.Enable, Idle: known(c.Idle.Seconds(), false), Interval: known(c.Interval.Seconds(), false),
+			Enable: &on, Idle: known(c.Idle.Seconds(), false), Interval: known(c.Interval.Seconds(), false),
 			Count: known(c.Count, false), UserTimeout: known(c.UserTimeout.Seconds(), false),
 		},
 		Detection: bounded(idle), BusyEnd: bounded(busy),
@@ -100,7 +101,7 @@ func (p *plan) print(w io.Writer) {
 		timeout = c.UserTimeout.String()
 	}
 	fmt.Fprintf(w, "To notice a dead peer within %v, a TCP socket on %s is given\n", p.within, runtime.GOOS)
-	fmt.Fprintf(w, "  keepalive     %s\n", onOff(c.Enable))
+	fmt.Fprintf(w, "  keepalive     %s\n", onOff(c.KeepAlive == tcpopt.On))
 	fmt.Fprintf(w, "  idle          %v\n", c.Idle)
 	fmt.Fprintf(w, "  interval      %v\n", c.Interval)
 	fmt.Fprintf(w, "  count         %s\n", count)

@@ -149,7 +149,7 @@ func TestPlanKernel(t *testing.T) {
 		got, gerr := s.Config()
 		p := newPlan(d, config)
 		shown := tcpopt.Config{
-			Enable: *p.Config.Enable, Idle: inSeconds(*p.Config.Idle), Interval: inSeconds(*p.Config.Interval),
+			KeepAlive: tcpopt.SwitchOf(*p.Config.Enable), Idle: inSeconds(*p.Config.Idle), Interval: inSeconds(*p.Config.Interval),
 			Count: *p.Config.Count, UserTimeout: inSeconds(*p.Config.UserTimeout),
 		}
 		if got != shown || err != nil || gerr != nil {

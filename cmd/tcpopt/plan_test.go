@@ -28,7 +28,7 @@ var (
 
 const half = 30 * time.Second // of a minute
 
-var inHalf = tcpopt.Config{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3, UserTimeout: half}
+var inHalf = tcpopt.Config{KeepAlive: tcpopt.On, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3, UserTimeout: half}
 
 func TestPlanCompiles(t *testing.T) {
 	texts := terms(half, inHalf)

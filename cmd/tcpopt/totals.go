@@ -40,7 +40,7 @@ func totals(c *census.Census, by string) []total {
 			sums[key] = t
 		}
 		t.Sockets++
-		if !s.Config.Enable {
+		if s.Config.KeepAlive != tcpopt.On {
 			t.Off++
 		}
 		idle, busy := s.Config.DetectionTime()

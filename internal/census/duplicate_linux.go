@@ -165,10 +165,10 @@ func (r *reading) fill(s *Socket) {
 		s.Protocol = "mptcp"
 	}
 	s.Config = tcpopt.Config{
-		Enable:   r.values[0] != 0,
-		Idle:     time.Duration(r.values[1]) * time.Second,
-		Interval: time.Duration(r.values[2]) * time.Second,
-		Count:    int(r.values[3]),
+		KeepAlive: tcpopt.SwitchOf(r.values[0] != 0),
+		Idle:      time.Duration(r.values[1]) * time.Second,
+		Interval:  time.Duration(r.values[2]) * time.Second,
+		Count:     int(r.values[3]),
 	}
 	if s.HasUserTimeout = !r.untimed; s.HasUserTimeout {
 		s.Config.UserTimeout = time.Duration(r.timeout) * time.Millisecond

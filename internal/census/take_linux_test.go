@@ -57,7 +57,7 @@ func TestTake(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	config := tcpopt.Config{Enable: true, Idle: 31 * time.Second, Interval: 7 * time.Second, Count: 5, UserTimeout: 12345 * time.Millisecond}
+	config := tcpopt.Config{KeepAlive: tcpopt.On, Idle: 31 * time.Second, Interval: 7 * time.Second, Count: 5, UserTimeout: 12345 * time.Millisecond}
 	sock, err := tcpopt.FromConn(client)
 	if err != nil {
 		t.Fatal(err)
