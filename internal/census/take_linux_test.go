@@ -62,6 +62,9 @@ func TestTake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := sock.Progress(); err != nil {
+		t.Skipf("no counters here: %v", err)
+	}
 	if err := sock.SetConfig(config); err != nil {
 		t.Fatal(err)
 	}
@@ -154,20 +157,30 @@ func TestVisit(t *testing.T) {
 	}
 	s := ours[0]
 	before := s
+	sock, err := tcpopt.FromConn(client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sock.Progress(); err != nil {
+		t.Skipf("no counters here: %v", err)
+	}
+	if err := sock.SetKeepAliveCount(before.Config.Count + 1); err != nil {
+		t.Fatal(err)
+	}
 	calls := 0
-	err := s.Visit(func(now *Socket, sock tcpopt.Socket) {
+	err = s.Visit(func(now *Socket, sock tcpopt.Socket) {
 		calls++
-		if now.Config != before.Config || now.Inode != before.Inode || s != before {
+		if now.Config.Count != before.Config.Count+1 || now.Config.Idle != before.Config.Idle || now.Inode != before.Inode || s != before {
 			t.Errorf("now %+v, s %+v, before %+v", now, s, before)
 		}
-		if err := sock.SetKeepAliveCount(before.Config.Count + 1); err != nil {
+		if err := sock.SetKeepAliveCount(before.Config.Count + 2); err != nil {
 			t.Error(err)
 		}
 	})
 	if err != nil || calls != 1 {
 		t.Fatalf("Visit: %v after %d calls", err, calls)
 	}
-	if s.Config.Count != before.Config.Count+1 || !s.Heard || s.Held <= 0 {
+	if s.Config.Count != before.Config.Count+2 || !s.Heard || s.Held <= 0 {
 		t.Errorf("after a visit, %+v", s)
 	}
 
