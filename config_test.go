@@ -15,8 +15,32 @@ import (
 	"github.com/tcpopt/tcpopt"
 )
 
-// full is a Config with every field that the OS has.
-var full = tcpopt.Config{KeepAlive: tcpopt.On, Idle: 33 * time.Second, Interval: 11 * time.Second, Count: 4, UserTimeout: 44 * time.Second}.Supported()
+// everything is a Config with every field, and full with those that the OS has.
+var (
+	everything = tcpopt.Config{KeepAlive: tcpopt.On, Idle: 33 * time.Second, Interval: 11 * time.Second, Count: 4, UserTimeout: 44 * time.Second}
+	full       = everything.Supported()
+)
+
+// overlay returns what is read after c was applied to a socket with base.
+func overlay(base, c tcpopt.Config) tcpopt.Config {
+	for _, o := range allSwitches {
+		o.overlay(&base, &c)
+	}
+	for _, o := range allTimes {
+		o.overlay(&base, &c)
+	}
+	for _, o := range allCounts {
+		o.overlay(&base, &c)
+	}
+	return base
+}
+
+func (o tried[T, F]) overlay(base, c *tcpopt.Config) {
+	var zero F
+	if o.field != nil && *o.field(c) != zero && o.row.Readable() {
+		*o.field(base) = *o.field(c)
+	}
+}
 
 func TestSetConfig(t *testing.T) {
 	for _, tt := range subjects(t) {
@@ -28,17 +52,7 @@ func TestSetConfig(t *testing.T) {
 			want := config(t, tt.socket)
 			apply := func(c tcpopt.Config) {
 				t.Helper()
-				if c.KeepAlive != tcpopt.Leave {
-					want.KeepAlive = c.KeepAlive
-				}
-				for _, o := range allTimes {
-					if d := *o.field(&c); d != 0 && o.row.Readable() {
-						*o.field(&want) = d
-					}
-				}
-				if c.Count != 0 {
-					want.Count = c.Count
-				}
+				want = overlay(want, c)
 				if err := tt.socket.SetConfig(c); err != nil {
 					t.Fatal(err)
 				}
@@ -81,7 +95,7 @@ func TestSetConfigRefusedChangesNothing(t *testing.T) {
 			}
 			for _, o := range allTimes {
 				c := base
-				if tt.lacks(o) {
+				if o.lackedBy(tt) {
 					if *o.field(&c) != 0 {
 						continue // Set together with another.
 					}

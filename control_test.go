@@ -57,22 +57,6 @@ func untouched(t *testing.T) tcpopt.Config {
 	return config(t, unconnected(t, "tcp4"))
 }
 
-// overlay returns what is read after c was applied to a socket with base.
-func overlay(base, c tcpopt.Config) tcpopt.Config {
-	if c.KeepAlive != tcpopt.Leave {
-		base.KeepAlive = c.KeepAlive
-	}
-	for _, o := range allTimes {
-		if d := *o.field(&c); d != 0 && o.row.Readable() {
-			*o.field(&base) = d
-		}
-	}
-	if c.Count != 0 {
-		base.Count = c.Count
-	}
-	return base
-}
-
 // other is full with another value in every field that is not zero.
 func other() tcpopt.Config {
 	c := full

@@ -56,7 +56,7 @@ func TestSetTimes(t *testing.T) {
 }
 
 func testTime(t *testing.T, tt subject, o times) {
-	if tt.lacks(o) {
+	if o.lackedBy(tt) {
 		testLacking(t, tt.socket, o)
 		return
 	}
@@ -147,7 +147,7 @@ func TestSetCounts(t *testing.T) {
 }
 
 func testCount(t *testing.T, tt subject, o counts) {
-	if !o.row.Settable() {
+	if o.lackedBy(tt) {
 		wantError(t, "set 3", o.set(tt.socket, 3), o.row.Label(), errors.ErrUnsupported)
 		return
 	}

@@ -33,8 +33,9 @@ func (s subject) run(t *testing.T, f func(*testing.T)) {
 	})
 }
 
-func (s subject) lacks(o times) bool {
-	return !o.row.Settable() || s.multipath && o.name == "user timeout"
+// lackedBy reports whether s has no such option.
+func (o tried[T, F]) lackedBy(s subject) bool {
+	return !o.row.Settable() || s.multipath && o.plain
 }
 
 // subjects returns one socket of each kind that a program may hold.

@@ -21,12 +21,13 @@ func TestMain(m *testing.M) { labtest.Main(m, 64) }
 
 // A tried is an option, with the round trip that a file for it has, and F in a
 // Config.
-type tried[T, F any] struct {
+type tried[T any, F comparable] struct {
 	name  string // its column in the table of doc.go, if it has one
 	row   tcpopt.Row
 	get   func(tcpopt.Socket) (T, error)
 	set   func(tcpopt.Socket, T) error
 	field func(*tcpopt.Config) *F // nil: not in Config
+	plain bool                    // a multipath TCP socket lacks it
 }
 
 type (
@@ -37,21 +38,21 @@ type (
 
 var allSwitches = []switches{
 	{"", tcpopt.KeepAliveRow, tcpopt.Socket.KeepAlive, tcpopt.Socket.SetKeepAlive,
-		func(c *tcpopt.Config) *tcpopt.Switch { return &c.KeepAlive }},
+		func(c *tcpopt.Config) *tcpopt.Switch { return &c.KeepAlive }, false},
 }
 
 var allTimes = []times{ // All are in Config.
 	{"idle", tcpopt.KeepIdleRow, tcpopt.Socket.KeepAliveIdle, tcpopt.Socket.SetKeepAliveIdle,
-		func(c *tcpopt.Config) *time.Duration { return &c.Idle }},
+		func(c *tcpopt.Config) *time.Duration { return &c.Idle }, false},
 	{"interval", tcpopt.KeepIntervalRow, tcpopt.Socket.KeepAliveInterval, tcpopt.Socket.SetKeepAliveInterval,
-		func(c *tcpopt.Config) *time.Duration { return &c.Interval }},
+		func(c *tcpopt.Config) *time.Duration { return &c.Interval }, false},
 	{"user timeout", tcpopt.UserTimeoutRow, tcpopt.Socket.UserTimeout, tcpopt.Socket.SetUserTimeout,
-		func(c *tcpopt.Config) *time.Duration { return &c.UserTimeout }},
+		func(c *tcpopt.Config) *time.Duration { return &c.UserTimeout }, true},
 }
 
 var allCounts = []counts{
 	{"count", tcpopt.KeepCountRow, tcpopt.Socket.KeepAliveCount, tcpopt.Socket.SetKeepAliveCount,
-		func(c *tcpopt.Config) *int { return &c.Count }},
+		func(c *tcpopt.Config) *int { return &c.Count }, false},
 }
 
 // allCalls is every method, as a read or a write of one option.
@@ -79,10 +80,15 @@ var allCalls = []struct {
 type entry struct {
 	column, get, set string
 	row              tcpopt.Row
+	field            func(*tcpopt.Config) any // nil: not in Config
 }
 
 func (o tried[T, F]) entry() entry {
-	return entry{o.name, methodName(o.get), methodName(o.set), o.row}
+	e := entry{o.name, methodName(o.get), methodName(o.set), o.row, nil}
+	if o.field != nil {
+		e.field = func(c *tcpopt.Config) any { return o.field(c) }
+	}
+	return e
 }
 
 // methodName is the name of a method expression.
@@ -131,6 +137,27 @@ func TestMethods(t *testing.T) {
 		}
 		if n := tries[m.Name]; n != 1 {
 			t.Errorf("%s is %d times in allSwitches, allTimes and allCounts, want 1", m.Name, n)
+		}
+	}
+}
+
+// TestConfigFields finds a field of Config that a table here has forgotten.
+func TestConfigFields(t *testing.T) {
+	c := everything
+	fields := reflect.ValueOf(&c).Elem()
+	tries := map[any]int{}
+	for _, o := range entries() {
+		if o.field != nil {
+			tries[o.field(&c)]++
+		}
+	}
+	for i := range fields.NumField() {
+		name := fields.Type().Field(i).Name
+		if n := tries[fields.Field(i).Addr().Interface()]; n != 1 {
+			t.Errorf("%s is %d times in allSwitches, allTimes and allCounts, want 1", name, n)
+		}
+		if fields.Field(i).IsZero() {
+			t.Errorf("everything has no %s", name)
 		}
 	}
 }
