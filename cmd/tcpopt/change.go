@@ -111,10 +111,10 @@ func difference(before, after tcpopt.Config) change {
 	return c.missing(after)
 }
 
-// write sets c. SetConfig cannot leave SO_KEEPALIVE alone, nor set a user timeout
-// of 0. Nor has it this order: Linux counts an idle time that is set after the
-// switch from the last segment of the peer, and probes at once if that is long
-// ago. Set waits for the answer to that probe.
+// write sets c. SetConfig cannot set a user timeout of 0 and has another order:
+// Linux counts an idle time that is set after the switch from the last segment of
+// the peer, and probes at once if that is long ago. Set waits for the answer to
+// that probe.
 func (c *change) write(s tcpopt.Socket) error {
 	if c.timeout != nil {
 		if err := s.SetUserTimeout(*c.timeout); err != nil {

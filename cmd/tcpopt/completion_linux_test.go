@@ -25,14 +25,14 @@ func installed(t testing.TB) string {
 	path := renamed(t, "tcpopt")
 	cmd := exec.Command(path, "help")
 	cmd.Env = completing(filepath.Dir(path))
-	io.Copy(io.Discard, start(t, cmd, plainly).lines)
+	io.Copy(io.Discard, start(t, cmd, plainly).Out)
 	return filepath.Dir(path)
 }
 
 // completing is the environment of a shell for which dir has the command, which
 // with the race detector would otherwise take a second to exit.
 func completing(dir string) []string {
-	return append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "HOME="+dir, "TCPOPT_COMMAND=1", "GORACE=atexit_sleep_ms=0")
+	return append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "HOME="+dir, theCommand.Env(), "GORACE=atexit_sleep_ms=0")
 }
 
 // completions are what bash has for the last of words, in dir, where tcpopt is
@@ -47,7 +47,7 @@ _tcpopt
 ((${#COMPREPLY[@]} == 0)) || printf '%s\n' "${COMPREPLY[@]}"`, "bash"}, words...)...)
 	cmd.Dir, cmd.Stderr = dir, os.Stderr
 	cmd.Env = completing(dir)
-	out, err := io.ReadAll(start(t, cmd, plainly).lines)
+	out, err := io.ReadAll(start(t, cmd, plainly).Out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,9 +107,9 @@ func TestCompletionProcesses(t *testing.T) {
 	path := renamed(t, "$(touch oops)")
 	r, _ := hold(t, func(cmd *exec.Cmd) error { cmd.Path = path; return cmd.Start() })
 	for _, verb := range []string{"ls", "set"} {
-		for _, typed := range []string{"", r.pid[:1], r.pid} {
-			if got := completions(t, dir, "tcpopt", verb, "-pid", typed); !slices.Contains(got, r.pid) {
-				t.Errorf("%s -pid %s: %q, want %s", verb, typed, got, r.pid)
+		for _, typed := range []string{"", r.PID()[:1], r.PID()} {
+			if got := completions(t, dir, "tcpopt", verb, "-pid", typed); !slices.Contains(got, r.PID()) {
+				t.Errorf("%s -pid %s: %q, want %s", verb, typed, got, r.PID())
 			}
 		}
 		for _, typed := range []string{"", `\$`, `\$\(touch\ `} {

@@ -27,7 +27,7 @@ echo 600 >tcp_keepalive_time; echo 10 >tcp_keepalive_intvl; echo 5 >tcp_keepaliv
 cd /
 `+script, exe)
 	var out, diag bytes.Buffer
-	cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), "TCPOPT_COMMAND=1"), &out, &diag
+	cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), theCommand.Env()), &out, &diag
 	labtest.Need(t, host.Start(cmd))
 	err = cmd.Wait()
 	if err != nil {

@@ -35,7 +35,7 @@ type show struct {
 func stage(t testing.TB, cmd *exec.Cmd, by func(*exec.Cmd) error, terminal string) *show {
 	t.Helper()
 	s := &show{Cmd: cmd}
-	cmd.Env = append(cmd.Environ(), "TCPOPT_COMMAND=1", "TERM="+cmp.Or(terminal, "xterm"))
+	cmd.Env = append(cmd.Environ(), theCommand.Env(), "TERM="+cmp.Or(terminal, "xterm"))
 	cmd.Stderr = &s.stderr
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)
@@ -134,7 +134,7 @@ func demoCommand(t testing.TB, unprivileged bool, args ...string) *exec.Cmd {
 	t.Helper()
 	args = append([]string{"demo"}, args...)
 	if !unprivileged {
-		return self("", args...)
+		return theCommand.Command(args...)
 	}
 	exe, by := ordinary(t)
 	if by == nil {
@@ -157,30 +157,6 @@ func demoWithout(t testing.TB, flags ...string) *exec.Cmd {
 		`for i in user net; do echo 0 >/proc/sys/user/max_${i}_namespaces || exit; done; exec "$0" demo -within 3s`, exe)...)
 	cmd.SysProcAttr = by
 	return cmd
-}
-
-// ordinary is this program where a user may run it who is not root, and how it is
-// run by one, or nil where this user is none.
-func ordinary(t testing.TB) (exe string, by *syscall.SysProcAttr) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		exe, err := os.Executable()
-		labtest.Need(t, err)
-		return exe, nil
-	}
-	exe = filepath.Join(openDir(t), "tcpopt")
-	labtest.Need(t, exec.Command("cp", fmt.Sprintf("/proc/%d/exe", os.Getpid()), exe).Run())
-	return exe, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-}
-
-// openDir is a directory that every user may enter.
-func openDir(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "tcpopt")
-	labtest.Need(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	labtest.Need(t, os.Chmod(dir, 0o755))
-	return dir
 }
 
 func TestColumns(t *testing.T) {

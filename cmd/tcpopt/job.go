@@ -11,7 +11,7 @@ import (
 
 // A job changes one socket. A user timeout that has passed already ends the
 // connection as soon as a timer of its expires. So it is set only once the peer is
-// seen to answer and to read; the rest of a change is harmless.
+// seen to answer and to read.
 type job struct {
 	socket *census.Socket // as it is after the latest visit
 	change *change

@@ -3,40 +3,17 @@ package main
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"regexp"
 	"runtime"
 	"strings"
 	"testing"
 
-	"github.com/tcpopt/tcpopt/internal/netlab"
+	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
-// TestMain lets the test binary be the command.
-func TestMain(m *testing.M) {
-	if os.Getenv("TCPOPT_COMMAND") != "" {
-		main()
-	}
-	if program := programs[os.Getenv("TCPOPT_PROGRAM")]; program != nil {
-		os.Exit(program())
-	}
-	netlab.Enter() // Where it fails, NewHost says why.
-	// Most tests wait for timers, not for a processor. An argument outranks it.
-	flag.Set("test.parallel", "16")
-	os.Exit(m.Run())
-}
-
-// programs are what the test binary does as another program, by the value of
-// TCPOPT_PROGRAM.
-var programs = map[string]func() int{}
-
-// register adds a program.
-func register(name string, program func() int) bool {
-	programs[name] = program
-	return true
-}
+// Most tests wait for timers, not for a processor.
+func TestMain(m *testing.M) { labtest.Main(m, 16) }
 
 func TestUsage(t *testing.T) {
 	for _, tt := range []struct {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,21 +17,6 @@ import (
 	"github.com/tcpopt/tcpopt"
 	"github.com/tcpopt/tcpopt/internal/census"
 )
-
-// renamed makes a link to the test binary of that name, by which a program that is
-// started has its command.
-func renamed(t testing.TB, name string) string {
-	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	link := filepath.Join(t.TempDir(), name)
-	if err := os.Symlink(exe, link); err != nil {
-		t.Fatal(err)
-	}
-	return link
-}
 
 // sampleCensus has commands of odd names, three of which are the same in the end,
 // and every kind of connection.
@@ -120,24 +106,25 @@ tcpopt_scan_duration_seconds 0.0015
 func TestMetricsExact(t *testing.T) {
 	needsTaking(t)
 	t.Parallel()
-	// Many, so that they are among the first whatever else runs here.
+	// Many, so that they are among the first whatever else runs here, these tests too.
+	pid := strconv.Itoa(os.Getpid())
 	by := func(name string) func(*exec.Cmd) error {
 		path := renamed(t, name)
 		return func(cmd *exec.Cmd) error { cmd.Path = path; return cmd.Start() }
 	}
-	hold(t, by("multi"), "-mptcp", "-n", "110", "-special", "10")
-	hold(t, by("odd\n\"\\\xff"), "-n", "120", "-special", "50")
+	hold(t, by("multi"+pid), "-mptcp", "-n", "110", "-special", "10")
+	hold(t, by("odd\n\"\\\xff"+pid), "-n", "120", "-special", "50")
 	status, stdout, stderr := command("metrics")
 	if status != 0 || stderr != "" {
 		t.Fatalf("status %d, stderr %q", status, stderr)
 	}
 	got := ""
 	for line := range strings.Lines(stdout) {
-		if strings.Contains(line, `command="odd`) || strings.Contains(line, `command="multi"`) {
+		if strings.Contains(line, `?`+pid+`"`) || strings.Contains(line, `"multi`+pid+`"`) {
 			got += line
 		}
 	}
-	const want = `tcpopt_connections{command="multi",keepalive="off"} 210
+	want := strings.NewReplacer("multi", "multi"+pid, `\\?`, `\\?`+pid).Replace(`tcpopt_connections{command="multi",keepalive="off"} 210
 tcpopt_connections{command="multi",keepalive="on"} 10
 tcpopt_connections{command="odd?\"\\?",keepalive="off"} 190
 tcpopt_connections{command="odd?\"\\?",keepalive="on"} 50
@@ -157,7 +144,7 @@ tcpopt_connections_busy_unbounded{command="multi"} 220
 tcpopt_connections_busy_unbounded{command="odd?\"\\?"} 190
 tcpopt_connections_suspect{command="multi"} 0
 tcpopt_connections_suspect{command="odd?\"\\?"} 0
-`
+`)
 	if got != want {
 		t.Errorf("printed\n%swant\n%s", got, want)
 	}
@@ -172,7 +159,7 @@ func TestMetricsPromtool(t *testing.T) {
 	t.Parallel()
 	check := func(name, file, want string) {
 		r := start(t, exec.Command("/bin/sh", "-c", `promtool check metrics <"$0" 2>&1; echo "status $?"`, file), plainly)
-		if said, err := io.ReadAll(r.lines); err != nil || !regexp.MustCompile(want).Match(said) {
+		if said, err := io.ReadAll(r.Out); err != nil || !regexp.MustCompile(want).Match(said) {
 			t.Errorf("%s: promtool says %q, %v, want %s", name, said, err, want)
 		}
 	}
@@ -202,14 +189,14 @@ func TestMetricsPromtool(t *testing.T) {
 // is wanted.
 func metricsTo(t testing.TB, file string, ordinary bool) (status int, stderr string) {
 	t.Helper()
-	cmd := itself("metrics", "-o", file)
+	cmd := theCommand.Command("metrics", "-o", file)
 	if ordinary && os.Geteuid() == 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	}
 	var b bytes.Buffer
 	cmd.Stderr = &b
 	r := start(t, cmd, plainly)
-	if out, err := io.ReadAll(r.lines); err != nil || len(out) > 0 {
+	if out, err := io.ReadAll(r.Out); err != nil || len(out) > 0 {
 		t.Errorf("stdout %q, %v", out, err)
 	}
 	cmd.Wait()

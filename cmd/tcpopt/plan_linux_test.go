@@ -348,7 +348,7 @@ func TestPlanNginx(t *testing.T) {
 	write(t, main, `
 daemon off;
 master_process off;
-pid nginx.pid;
+pid nginx.PID();
 error_log stderr notice;
 events {}
 http {
@@ -407,8 +407,8 @@ func TestPlanLibpq(t *testing.T) {
 	cmd := exec.Command(psql, "-X", "-A", "-t", "-c", "select 6 * 7", "-f", "-", fmt.Sprintf("host=%v user=postgres dbname=postgres %s", b.IPv4, text))
 	cmd.Stderr = os.Stderr
 	r := start(t, cmd, a.Start)
-	if line := r.line(t); line != "42" {
+	if line := r.Line(t); line != "42" {
 		t.Fatalf("psql said %q", line)
 	}
-	wantPlanned(t, r.pid, 42, "-remote :5432")
+	wantPlanned(t, r.PID(), 42, "-remote :5432")
 }

@@ -119,6 +119,9 @@ func Start(t testing.TB, cmd *exec.Cmd, start func(*exec.Cmd) error) *Process {
 	return &Process{cmd, in, bufio.NewReader(out)}
 }
 
+// PID is the number of the process, as an argument.
+func (p *Process) PID() string { return strconv.Itoa(p.Process.Pid) }
+
 // Line returns the next line that the process prints.
 func (p *Process) Line(t testing.TB) string {
 	t.Helper()

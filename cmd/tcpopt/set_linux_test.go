@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"os"
+	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
@@ -18,6 +21,35 @@ import (
 	"github.com/tcpopt/tcpopt/internal/labtest"
 	"github.com/tcpopt/tcpopt/internal/netlab"
 )
+
+var dialProgram = labtest.NewProgram("dial", dial)
+
+// dial connects, writes or not, and tells when and how that ends.
+func dial() int {
+	var flags flag.FlagSet
+	to := flags.String("to", "", "address")
+	write := flags.Bool("write", false, "write for ever")
+	traceable(&flags)
+	flags.Parse(os.Args[1:])
+	d := net.Dialer{KeepAlive: -1}
+	d.SetMultipathTCP(false)
+	c, err := d.Dial("tcp", *to)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println("connected", c.LocalAddr())
+	go func() { io.Copy(io.Discard, os.Stdin); os.Exit(0) }()
+	if *write {
+		for b := make([]byte, 1<<16); err == nil; {
+			_, err = c.Write(b)
+		}
+	} else {
+		_, err = c.Read(make([]byte, 1))
+	}
+	fmt.Println(tcpopt.IsDeadPeer(err), err)
+	return 0
+}
 
 // has fails the test unless ls says of the socket what is wanted.
 func has(t testing.TB, pid string, fd int, want map[string]any) {
@@ -56,17 +88,17 @@ func TestSet(t *testing.T) {
 	r, all := hold(t, plainly, "-n", "2", "-special", "1")
 	special, plain := all[1], all[3]
 	fd := strconv.Itoa(plain.FD)
-	one := []string{"-pid", r.pid, "-fd", fd}
+	one := []string{"-pid", r.PID(), "-fd", fd}
 
 	out := set(t, append(one, "-within", "30s", "-dry-run")...)
 	if !strings.Contains(out, "would be on, idle 15s, interval 5s, count 3, user timeout 30s; a dead peer is noticed: idle 30s, busy 30s") {
 		t.Errorf("dry run:\n%s", out)
 	}
-	has(t, r.pid, plain.FD, settingsOf(plain))
+	has(t, r.PID(), plain.FD, settingsOf(plain))
 
 	out = set(t, append(one, "-within", "30s")...)
 	want := map[string]any{"enable": true, "idle_seconds": 15.0, "interval_seconds": 5.0, "count": 3.0, "user_timeout_seconds": 30.0, "detection_seconds": 30.0, "busy_seconds": 30.0}
-	has(t, r.pid, plain.FD, want)
+	has(t, r.PID(), plain.FD, want)
 	for _, words := range []string{
 		"before   off, idle 2h0m0s, interval 1m15s, count 9, user timeout 0s; a dead peer is noticed: idle never, busy system",
 		"after    on, idle 15s, interval 5s, count 3, user timeout 30s",
@@ -88,42 +120,42 @@ func TestSet(t *testing.T) {
 	if status, stdout, stderr := command(strings.Fields(restore[1])...); status != 0 || stderr != "" {
 		t.Errorf("%s: status %d, stdout %q, stderr %q", restore[1], status, stdout, stderr)
 	}
-	has(t, r.pid, plain.FD, settingsOf(plain))
+	has(t, r.PID(), plain.FD, settingsOf(plain))
 
 	// A part, and nothing that was not asked for.
-	out = set(t, "-pid", r.pid, "-local", special.Local, "-idle", "40.5s", "-count", "5")
+	out = set(t, "-pid", r.PID(), "-local", special.Local, "-idle", "40.5s", "-count", "5")
 	after := settingsOf(special)
 	after["idle_seconds"] = 41.0
-	has(t, r.pid, special.FD, after)
+	has(t, r.PID(), special.FD, after)
 	if !strings.Contains(out, "-idle 31s\n") || strings.Contains(out, "-count") {
 		t.Errorf("restoring more or less than was changed:\n%s", out)
 	}
-	set(t, "-pid", r.pid, "-local", special.Local, "-user-timeout", "0")
+	set(t, "-pid", r.PID(), "-local", special.Local, "-user-timeout", "0")
 	after["user_timeout_seconds"] = 0.0
-	has(t, r.pid, special.FD, after)
-	set(t, "-pid", r.pid, "-local", special.Local, "-off")
+	has(t, r.PID(), special.FD, after)
+	set(t, "-pid", r.PID(), "-local", special.Local, "-off")
 	after["enable"] = false
-	has(t, r.pid, special.FD, after)
-	has(t, r.pid, plain.FD, settingsOf(plain))
+	has(t, r.PID(), special.FD, after)
+	has(t, r.PID(), plain.FD, settingsOf(plain))
 
 	// All but the listener, unless it is named.
-	if out := set(t, "-pid", r.pid, "-all", "-on"); !strings.HasSuffix(out, "new connections do not have it.\n") {
+	if out := set(t, "-pid", r.PID(), "-all", "-on"); !strings.HasSuffix(out, "new connections do not have it.\n") {
 		t.Errorf("printed\n%s", out)
 	}
-	has(t, r.pid, all[0].FD, settingsOf(all[0]))
-	has(t, r.pid, plain.FD, map[string]any{"enable": true, "idle_seconds": plain.Idle})
-	out = set(t, "-pid", r.pid, "-fd", strconv.Itoa(all[0].FD), "-on", "-idle", "10s")
+	has(t, r.PID(), all[0].FD, settingsOf(all[0]))
+	has(t, r.PID(), plain.FD, map[string]any{"enable": true, "idle_seconds": plain.Idle})
+	out = set(t, "-pid", r.PID(), "-fd", strconv.Itoa(all[0].FD), "-on", "-idle", "10s")
 	if !strings.HasSuffix(out, "connections that it accepts from now on have it too.\n") {
 		t.Errorf("printed\n%s", out)
 	}
-	has(t, r.pid, all[0].FD, map[string]any{"enable": true, "idle_seconds": 10.0})
+	has(t, r.PID(), all[0].FD, map[string]any{"enable": true, "idle_seconds": 10.0})
 
 	for _, tt := range []struct {
 		name, args, want string
 		status           int
 	}{
-		{"another descriptor", "-pid " + r.pid + " -fd 0 -on", "no TCP connection matches", 1},
-		{"nobody's address", "-pid " + r.pid + " -remote 192.0.2.1 -on", "no TCP connection matches", 1},
+		{"another descriptor", "-pid " + r.PID() + " -fd 0 -on", "no TCP connection matches", 1},
+		{"nobody's address", "-pid " + r.PID() + " -remote 192.0.2.1 -on", "no TCP connection matches", 1},
 		{"no such process", "-pid 4194304 -all -on", "no such process", 1},
 		{"no such command", "-name nobodyhasthis -all -on", "no process is named nobodyhasthis", 1},
 	} {
@@ -138,32 +170,32 @@ func TestSetMany(t *testing.T) {
 	needsTaking(t)
 	t.Parallel()
 	r, all := hold(t, plainly, "-n", "6")
-	status, stdout, stderr := command("set", "-pid", r.pid, "-all", "-on")
+	status, stdout, stderr := command("set", "-pid", r.PID(), "-all", "-on")
 	if status != 2 || stdout != "" || !strings.Contains(stderr, "12 sockets would change: more than 10 need -yes") {
 		t.Errorf("status %d, stdout %q, stderr %q, want 2", status, stdout, stderr)
 	}
 	for _, h := range all {
-		has(t, r.pid, h.FD, settingsOf(h))
+		has(t, r.PID(), h.FD, settingsOf(h))
 	}
-	set(t, "-pid", r.pid, "-all", "-on", "-dry-run")
-	if sockets, _ := list(t, "-pid", r.pid, "-off"); len(sockets) != 12 {
+	set(t, "-pid", r.PID(), "-all", "-on", "-dry-run")
+	if sockets, _ := list(t, "-pid", r.PID(), "-off"); len(sockets) != 12 {
 		t.Errorf("a dry run left %d off, want 12", len(sockets))
 	}
-	if out := set(t, "-pid", r.pid, "-all", "-on", "-yes"); !strings.Contains(out, "12 changed") {
+	if out := set(t, "-pid", r.PID(), "-all", "-on", "-yes"); !strings.Contains(out, "12 changed") {
 		t.Errorf("printed\n%s", out)
 	}
-	if sockets, _ := list(t, "-pid", r.pid, "-off"); len(sockets) != 0 {
+	if sockets, _ := list(t, "-pid", r.PID(), "-off"); len(sockets) != 0 {
 		t.Errorf("%d are off, want 0", len(sockets))
 	}
 	// Nothing would change any more.
-	set(t, "-pid", r.pid, "-all", "-on")
+	set(t, "-pid", r.PID(), "-all", "-on")
 }
 
 // A link is a program at one end of a cable and a connection of this process at
 // the other.
 type link struct {
 	cable    *netlab.Cable
-	program  *running
+	program  *labtest.Process
 	conn     *net.TCPConn
 	selector []string
 }
@@ -183,16 +215,16 @@ func connect(t testing.TB, slow int, args ...string) *link {
 		return err
 	}))
 	t.Cleanup(func() { l.Close() })
-	r := start(t, self("dial", append([]string{"-to", l.Addr().String()}, args...)...), near.Start)
+	r := start(t, dialProgram.Command(append([]string{"-to", l.Addr().String()}, args...)...), near.Start)
 	c, err := l.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	if line := r.line(t); !strings.HasPrefix(line, "connected ") {
+	if line := r.Line(t); !strings.HasPrefix(line, "connected ") {
 		t.Fatalf("the program said %q", line)
 	}
-	return &link{cable, r, c.(*net.TCPConn), []string{"-pid", r.pid, "-remote", l.Addr().String()}}
+	return &link{cable, r, c.(*net.TCPConn), []string{"-pid", r.PID(), "-remote", l.Addr().String()}}
 }
 
 // only is the program's connection as ls has it.
@@ -254,7 +286,7 @@ func TestFaultSetWithin(t *testing.T) {
 				t.Fatal(err)
 			}
 			start := time.Now()
-			line := l.program.line(t)
+			line := l.program.Line(t)
 			took := time.Since(start)
 			if !strings.HasPrefix(line, "true ") || took > tt.atMost {
 				t.Errorf("after %v the program said %q, want ETIMEDOUT within %v", took, line, tt.atMost)
@@ -391,10 +423,10 @@ func TestSetInterrupted(t *testing.T) {
 	deadline := time.Now().Add(30 * time.Second)
 	// It waits for 3 s, which may pass on a busy machine before the signal comes.
 	for try := 1; ; try++ {
-		cmd := itself("set", "-pid", changed.pid, "-pid", waiting.program.pid, "-all", "-within", "30s")
+		cmd := theCommand.Command("set", "-pid", changed.PID(), "-pid", waiting.program.PID(), "-all", "-within", "30s")
 		r := start(t, cmd, plainly)
 		for on := 0; on < 2 && time.Now().Before(deadline); {
-			sockets, _ := list(t, "-pid", changed.pid, "-slower", "29s")
+			sockets, _ := list(t, "-pid", changed.PID(), "-slower", "29s")
 			on = len(sockets)
 			for _, s := range sockets {
 				if s["user_timeout_seconds"] != 30.0 {
@@ -405,12 +437,12 @@ func TestSetInterrupted(t *testing.T) {
 		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		out, err := io.ReadAll(r.lines)
+		out, err := io.ReadAll(r.Out)
 		if err != nil {
 			t.Fatal(err)
 		}
 		cmd.Wait()
-		restore := "  restore  tcpopt set -pid " + changed.pid
+		restore := "  restore  tcpopt set -pid " + changed.PID()
 		s := string(out)
 		if cmd.ProcessState.ExitCode() == 1 && strings.Count(s, restore) == 2 && strings.Count(s, "  failed: interrupted\n") == 1 &&
 			strings.Contains(s, "\n2 changed, 0 as wanted already, 1 not or not wholly done\n") {
@@ -419,7 +451,7 @@ func TestSetInterrupted(t *testing.T) {
 		if try == 3 || !strings.Contains(s, "  skipped: the peer keeps its window shut") {
 			t.Fatalf("%v, printed\n%s", cmd.ProcessState, s)
 		}
-		if status, _, stderr := command("set", "-pid", changed.pid, "-all", "-off", "-user-timeout", "0s"); status != 0 {
+		if status, _, stderr := command("set", "-pid", changed.PID(), "-all", "-off", "-user-timeout", "0s"); status != 0 {
 			t.Fatalf("status %d, stderr %q", status, stderr)
 		}
 	}
@@ -431,21 +463,21 @@ func TestNotConnected(t *testing.T) {
 	t.Parallel()
 	near, far := labtest.NewHost(t), labtest.NewHost(t)
 	labtest.Need(t, labtest.NewCable(t, near, far).Cut())
-	cmd := self("dial", "-to", netip.AddrPortFrom(far.IPv4, 9).String())
+	cmd := dialProgram.Command("-to", netip.AddrPortFrom(far.IPv4, 9).String())
 	r := start(t, cmd, near.Start)
 	defer cmd.Process.Kill()
 	var sockets []map[string]any
 	for deadline := time.Now().Add(5 * time.Second); len(sockets) == 0 && time.Now().Before(deadline); {
-		sockets, _ = list(t, "-pid", r.pid)
+		sockets, _ = list(t, "-pid", r.PID())
 	}
 	if len(sockets) != 1 || sockets[0]["state"] != "syn-sent" || sockets[0]["silence_seconds"] != nil || sockets[0]["probes"] != 0.0 {
 		t.Errorf("sockets are %v, want one in syn-sent with 0 probes and a silence of null", sockets)
 	}
-	_, text, _ := command("ls", "-pid", r.pid)
+	_, text, _ := command("ls", "-pid", r.PID())
 	if !regexp.MustCompile(`(?m) syn-sent .* 0 +- +1( stuck)?$`).MatchString(text) {
 		t.Errorf("listed\n%s", text)
 	}
-	status, stdout, stderr := command("set", "-pid", r.pid, "-all", "-within", "30s", "-dry-run")
+	status, stdout, stderr := command("set", "-pid", r.PID(), "-all", "-within", "30s", "-dry-run")
 	if status != 0 || stderr != "" || !strings.Contains(stdout, "only if the peer, silent from the start, answers") {
 		t.Errorf("status %d, stdout %q, stderr %q", status, stdout, stderr)
 	}
@@ -485,5 +517,43 @@ func TestRestoreTooLong(t *testing.T) {
 	b.Reset()
 	if printJobs(&b, []*job{j}, false) || !strings.Contains(b.String(), "failed: the kernel did not take -idle 1m0s") {
 		t.Errorf("printed\n%s", &b)
+	}
+}
+
+// TestFaultSetRedis gives an idle redis-cli, as Debian has it, ten seconds to
+// notice that the cable is cut; one beside it has its own settings.
+func TestFaultSetRedis(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	near, far := labtest.NewHost(t), labtest.NewHost(t)
+	cable := labtest.NewCable(t, near, far)
+	startRedis(t, far)
+	subscriber := func() *labtest.Process {
+		t.Helper()
+		cmd := exec.Command(findProgram(t, "redis-cli"), "-h", far.IPv4.String(), "subscribe", "news")
+		r := start(t, cmd, func(cmd *exec.Cmd) error {
+			cmd.Stderr = cmd.Stdout
+			return near.Start(cmd)
+		})
+		t.Cleanup(func() { cmd.Process.Kill() })
+		for line := ""; line != "1"; { // The number of channels.
+			line = r.Line(t)
+		}
+		return r
+	}
+	one, other := subscriber(), subscriber()
+	set(t, "-pid", one.PID(), "-remote", ":6379", "-within", "10s")
+	if err := cable.Cut(); err != nil {
+		t.Fatal(err)
+	}
+	cut := time.Now()
+	line, err := one.Out.ReadString('\n')
+	if took := time.Since(cut); line != "Error: recv timeout\n" && !strings.HasSuffix(line, "Connection timed out\n") || took > 11500*time.Millisecond {
+		t.Errorf("after %v redis-cli says %q, %v", took, line, err)
+	} else {
+		t.Logf("%v after the cut redis-cli says %q", took, line)
+	}
+	if sockets, _ := list(t, "-pid", other.PID()); len(sockets) != 1 {
+		t.Errorf("the other has the connections %v, want one", sockets)
 	}
 }
