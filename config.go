@@ -15,10 +15,12 @@ type Config struct {
 	KeepAlive Switch
 
 	// Idle, Interval and Count are TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT, and
-	// UserTimeout is TCP_USER_TIMEOUT or its kin; see the getters and setters of
-	// Socket. A zero field is "cannot be read here" when it was read and "leave
-	// alone" when it is applied. A UserTimeout that was read as zero may also be
-	// the system's own limit, and on Linux a sysctl of zero reads as zero too.
+	// UserTimeout is TCP_USER_TIMEOUT or its equivalent; see the getters and setters
+	// of Socket. A zero field is "cannot be read here" when it was read and "leave
+	// alone" when it is applied; on Linux a sysctl of zero reads as zero too. A
+	// UserTimeout of [Unbounded] is none: so it reads where none is set, and so it
+	// is taken away again, which [Socket.UserTimeout] and [Socket.SetUserTimeout]
+	// write as zero.
 	Idle        time.Duration
 	Interval    time.Duration
 	Count       int
@@ -50,6 +52,9 @@ func (s Socket) Config() (Config, error) {
 	if !v.lacks[0] {
 		c.KeepAlive = SwitchOf(v.n[0] != 0)
 	}
+	if !v.lacks[4] && c.UserTimeout == 0 {
+		c.UserTimeout = Unbounded
+	}
 	return c, nil
 }
 
@@ -57,8 +62,9 @@ func (s Socket) Config() (Config, error) {
 // Config{UserTimeout: d} does not touch keepalive, and Config{KeepAlive: Off}
 // touches nothing else. Config{} asks for nothing, so SetConfig makes no system
 // call and returns nil, also where the connection is closed or the system has no
-// options; only the zero Socket is refused. A user timeout is switched off by
-// [Socket.SetUserTimeout], since zero means "leave alone" here.
+// options; only the zero Socket is refused. A UserTimeout of [Unbounded] gives the
+// decision back to the system, as SetUserTimeout(0) does; it is refused where that
+// is.
 //
 // Values are rounded, and refused, as by the setter of each; a Switch other than
 // Leave, On and Off is refused on every system. A Config that is refused by
@@ -169,7 +175,11 @@ func (c Config) paired() bool {
 // visit is what SetConfig does. What a socket may lack comes first.
 func (c Config) visit() visit {
 	v := visit{op: "set"}
-	if c.UserTimeout != 0 {
+	switch c.UserTimeout {
+	case 0:
+	case Unbounded:
+		v.add(&userTimeout, 0, userTimeout.checkNone())
+	default:
 		v.addDuration(&userTimeout, c.UserTimeout)
 	}
 	if keepIdle.needsOn {

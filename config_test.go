@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -68,10 +69,52 @@ func TestSetConfig(t *testing.T) {
 			if set.UserTimeout != 0 {
 				apply(tcpopt.Config{UserTimeout: set.UserTimeout + time.Second})
 			}
+			if set.UserTimeout != 0 && tcpopt.UserTimeoutRow.Least() == 0 {
+				apply(tcpopt.Config{UserTimeout: tcpopt.Unbounded})
+				if d, err := tt.socket.UserTimeout(); d != 0 || err != nil {
+					t.Errorf("UserTimeout() = %v, %v after Unbounded, want 0", d, err)
+				}
+			}
 			set.Idle, set.Interval = 2*set.Idle, 2*set.Interval
 			set.KeepAlive = tcpopt.Off
 			apply(set)
 			apply(tcpopt.Config{KeepAlive: tcpopt.On})
+		})
+	}
+}
+
+// badInConfig are times that no system takes for the field.
+func badInConfig(o times) []time.Duration {
+	return slices.DeleteFunc(badTimes(o.row), func(d time.Duration) bool {
+		none := o.name == "user timeout" && o.row.Least() == 0
+		return d == 0 || d == tcpopt.Unbounded && none
+	})
+}
+
+// TestConfigReturns puts back what was read.
+func TestConfigReturns(t *testing.T) {
+	for _, tt := range subjects(t) {
+		tt.run(t, func(t *testing.T) {
+			want := config(t, tt.socket)
+			if lacks := tt.multipath || !tcpopt.UserTimeoutRow.Settable(); lacks != (want.UserTimeout == 0) {
+				t.Errorf("a new socket has %+v; it lacks a user timeout: %v", want, lacks)
+			}
+			before := want
+			if tcpopt.KeepPairRow.Settable() && !tcpopt.KeepIdleRow.Settable() {
+				before.Count = 0 // It is built in.
+			}
+			between := full
+			if tt.multipath {
+				between.UserTimeout = 0
+			}
+			for _, c := range []tcpopt.Config{between, before} {
+				if err := tt.socket.SetConfig(c.Supported()); err != nil {
+					t.Fatal(err)
+				}
+				if got := config(t, tt.socket); c == before && got != want {
+					t.Errorf("set again: %+v, want %+v", got, want)
+				}
+			}
 		})
 	}
 }
@@ -103,10 +146,7 @@ func TestSetConfigRefusedChangesNothing(t *testing.T) {
 					refused(c, o.row.Label(), errors.ErrUnsupported)
 					continue
 				}
-				for _, d := range badTimes(o.row) {
-					if d == 0 {
-						continue
-					}
+				for _, d := range badInConfig(o) {
 					*o.field(&c) = d
 					refused(c, o.row.Label(), syscall.EINVAL)
 				}
@@ -158,6 +198,20 @@ func TestConfigValidate(t *testing.T) {
 		if got := c.Supported(); got != c {
 			t.Errorf("%+v.Supported() = %+v, want the same: it never clamps", c, got)
 		}
+	}
+}
+
+// TestUnboundedNever has what illumos says of a user timeout of zero.
+func TestUnboundedNever(t *testing.T) {
+	row := tcpopt.UserTimeoutRow
+	err := tcpopt.ValidateNever(tcpopt.Config{UserTimeout: tcpopt.Unbounded})
+	if !row.Settable() {
+		wantError(t, "Validate", err, row.Label(), errors.ErrUnsupported)
+		return
+	}
+	wantError(t, "Validate", err, row.Label(), syscall.EINVAL)
+	if want := fmt.Sprintf("Unbounded: out of range (%v to %v)", row.Duration(1), row.Duration(row.Most())); err != nil && !strings.Contains(err.Error(), want) {
+		t.Errorf("%q does not say %q", err, want)
 	}
 }
 

@@ -37,6 +37,9 @@ func inHost(t *testing.T, f func()) {
 func wantDefaults(t *testing.T, on tcpopt.Switch) {
 	t.Helper()
 	want := tcpopt.Config{KeepAlive: on, Idle: 600 * time.Second, Interval: 10 * time.Second, Count: 5}
+	if on != tcpopt.Leave { // It was read.
+		want.UserTimeout = tcpopt.Unbounded
+	}
 	if got, err := tcpopt.Defaults(); got != want || err != nil {
 		t.Errorf("Defaults() = %+v, %v, want %+v", got, err, want)
 	}

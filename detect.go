@@ -7,7 +7,9 @@ import (
 )
 
 // Unbounded is the time in which a dead peer is noticed by a [Config] that sets
-// no limit to it. It is greater than any other.
+// no limit to it, and the user timeout of a Config that has none. It is greater
+// than any other. It prints as 2562047h47m16.854775807s, so look for it before you
+// show a time to people.
 const Unbounded time.Duration = math.MaxInt64
 
 // DetectionTime returns how long a dead peer goes unnoticed on a socket of this
@@ -38,7 +40,7 @@ func (c Config) DetectionTime() (idle, busy time.Duration) {
 	if !keepCount.present() {
 		count = keepCount.fixed
 	}
-	if ut := userTimeout.rounded(c.UserTimeout); ut > 0 {
+	if ut := userTimeout.rounded(c.UserTimeout); ut > 0 && ut != Unbounded {
 		busy = ut
 		if userTimeout.outranksCount && n > 0 {
 			count = max(1, ceil(ut-i, n))

@@ -102,6 +102,8 @@ func TestDetectionTime(t *testing.T) {
 		{"off", tcpopt.Config{Idle: 60 * s, Interval: 20 * s, Count: 3}, none, none},
 		{"on", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 60 * s, Interval: 20 * s, Count: 3}, 120 * s, none},
 		{"the kernel's defaults", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 7200 * s, Interval: 60 * s, Count: 9}, 7740 * s, none},
+		{"no user timeout", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 60 * s, Interval: 20 * s, Count: 3, UserTimeout: tcpopt.Unbounded}, 120 * s, none},
+		{"left alone", tcpopt.Config{Idle: 60 * s, Interval: 20 * s, Count: 3}, none, none},
 		{"no idle", tcpopt.Config{KeepAlive: tcpopt.On, Interval: 20 * s, Count: 3}, none, none},
 		{"no interval", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 60 * s, Count: 3}, none, none},
 		{"negative", tcpopt.Config{KeepAlive: tcpopt.On, Idle: -60 * s, Interval: 20 * s, Count: 3}, none, none},

@@ -64,6 +64,13 @@ func WriteOrder(c Config, needsOn bool) (labels []string) {
 	return labels
 }
 
+// ValidateNever is c.Validate on a system whose zero user timeout is "never".
+func ValidateNever(c Config) error {
+	defer func(was int64) { userTimeout.least = was }(userTimeout.least)
+	userTimeout.least = 1
+	return c.Validate()
+}
+
 // DetectionTimeEndsBusy is c.DetectionTime on a system whose keepalive also ends
 // a connection with data in flight.
 func DetectionTimeEndsBusy(c Config) (idle, busy time.Duration) {

@@ -548,7 +548,7 @@ func TestDetectionTimeUserTimeout(t *testing.T) {
 		{"longer", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 60 * s, Interval: 20 * s, Count: 3, UserTimeout: 300 * s}, 300 * s, 300 * s},
 		{"without count", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 60 * s, Interval: 20 * s, UserTimeout: 300 * s}, 300 * s, 300 * s},
 		{"rounded up", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 1500 * time.Millisecond, Interval: 1, Count: 3}, 5 * s, tcpopt.Unbounded},
-		{"endless", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 60 * s, Interval: 20 * s, UserTimeout: 1<<63 - 1}, tcpopt.Unbounded, tcpopt.Unbounded},
+		{"endless", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 60 * s, Interval: 20 * s, UserTimeout: tcpopt.Unbounded}, tcpopt.Unbounded, tcpopt.Unbounded},
 	} {
 		if idle, busy := tt.c.DetectionTime(); idle != tt.idle || busy != tt.busy {
 			t.Errorf("%s: %v, %v, want %v, %v", tt.name, idle, busy, tt.idle, tt.busy)

@@ -73,10 +73,10 @@ func testTime(t *testing.T, tt subject, o times) {
 	}
 	for _, step := range steps {
 		want := config(t, tt.socket)
-		if *o.field(&want) == step.want {
-			t.Fatalf("%v already before it is set", step.want)
+		if got, err := o.get(tt.socket); got == step.want || err != nil {
+			t.Fatalf("%v, %v already before it is set", got, err)
 		}
-		*o.field(&want) = step.want
+		*o.field(&want) = cmp.Or(step.want, tcpopt.Unbounded) // Only a user timeout is ever zero.
 		if err := o.set(tt.socket, step.in); err != nil {
 			t.Fatal(err)
 		}

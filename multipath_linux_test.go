@@ -112,6 +112,7 @@ func TestMultipathListener(t *testing.T) {
 	}
 	defer accepted.Close()
 	as := fromConn(t, accepted)
+	want.UserTimeout = tcpopt.Unbounded
 	if got := config(t, as); got != want {
 		t.Errorf("accepted connection has %+v, want its listener's %+v", got, want)
 	}
@@ -180,6 +181,10 @@ func TestNetFallsBackFromMultipath(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer accepted.Close()
+				want := want
+				if multipath && tt.protocol == unix.IPPROTO_MPTCP {
+					want.UserTimeout = 0
+				}
 				if got := config(t, fromConn(t, accepted)); got != want {
 					t.Errorf("accepted connection has %+v, want its listener's %+v (multipath client: %v)", got, want, multipath)
 				}
@@ -205,6 +210,10 @@ func TestNetFallsBackFromMultipath(t *testing.T) {
 				defer conn.Close()
 				if got := protocol(t, conn); got != tt.protocol || len(w.sockets) != tt.calls {
 					t.Errorf("a connection of protocol %d after %d calls, want %d after %d"+revise+"DialControl", got, len(w.sockets), tt.protocol, tt.calls)
+				}
+				want := want
+				if multipath && tt.protocol == unix.IPPROTO_MPTCP { // On both sides.
+					want.UserTimeout = 0
 				}
 				if got := config(t, fromConn(t, conn)); got != want {
 					t.Errorf("connection has %+v, want %+v", got, want)

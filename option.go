@@ -51,6 +51,14 @@ func (o *option) rounded(d time.Duration) time.Duration {
 	return d
 }
 
+// checkNone is kernel for Unbounded, which is 0 to a system that has that.
+func (o *option) checkNone() error {
+	if o.present() && o.least > 0 {
+		return invalid(fmt.Sprintf("Unbounded: out of range (%v to %v)", o.duration(o.least), o.duration(o.most)))
+	}
+	return o.check(0)
+}
+
 // check is kernel for a count or a switch.
 func (o *option) check(n int64) error {
 	switch {

@@ -72,11 +72,12 @@ func TestSystemCalls(t *testing.T) {
 		}, 0, 4},
 		{"refused", func(s tcpopt.Socket) {
 			for _, o := range allTimes {
-				for _, d := range badTimes(o.row) {
+				for _, d := range badInConfig(o) {
 					var c tcpopt.Config
-					if *o.field(&c) = d; d != 0 {
-						s.SetConfig(c)
-					}
+					*o.field(&c) = d
+					s.SetConfig(c)
+				}
+				for _, d := range badTimes(o.row) {
 					o.set(s, d)
 				}
 			}

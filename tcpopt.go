@@ -191,9 +191,10 @@ func (s Socket) SetKeepAliveCount(n int) error {
 // connection is given up; zero is the system's own limit. It is
 // TCP_USER_TIMEOUT on Linux (RFC 5482), TCP_RXT_CONNDROPTIME on macOS and iOS,
 // TCP_MAXUNACKTIME on FreeBSD 14 and later, and TCP_ABORT_THRESHOLD on illumos
-// and Solaris. On these three a socket that was never set answers the system's
-// default.
-// On other systems, and on a multipath TCP socket of Linux, the error matches
+// and Solaris. A socket that was never set answers zero on Linux and macOS, on
+// FreeBSD the sysctl net.inet.tcp.maxunacktime, which is zero unless an
+// administrator sets it, and on illumos and Solaris the system's limit. On other
+// systems, and on a multipath TCP socket of Linux, the error matches
 // [errors.ErrUnsupported].
 func (s Socket) UserTimeout() (time.Duration, error) {
 	return s.getDuration(&userTimeout)

@@ -78,6 +78,9 @@ func learn() (report, error) {
 		can[o.Field] = o.Get
 	}
 	on := c.KeepAlive == tcpopt.On
+	if c.UserTimeout == tcpopt.Unbounded {
+		c.UserTimeout = 0 // As the socket has it.
+	}
 	r.Defaults = values{
 		Enable:      &on,
 		Idle:        known(c.Idle.Seconds(), can["idle"]),
