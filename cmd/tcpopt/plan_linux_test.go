@@ -186,7 +186,7 @@ func TestPlanGo(t *testing.T) {
 		}
 	}
 	noTimeout := inHalf
-	noTimeout.UserTimeout = 0
+	noTimeout.UserTimeout = tcpopt.Unbounded
 	leave := func(net.Conn) {}
 	for _, tt := range []struct {
 		name         string

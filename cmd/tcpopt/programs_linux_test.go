@@ -89,7 +89,11 @@ func holdSockets() int {
 			panic(err)
 		}
 		h.Enable, h.Idle, h.Interval = config.KeepAlive == tcpopt.On, config.Idle.Seconds(), config.Interval.Seconds()
-		h.Count, h.Timeout = float64(config.Count), config.UserTimeout.Seconds()
+		timeout, err := s.UserTimeout()
+		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+			panic(err)
+		}
+		h.Count, h.Timeout = float64(config.Count), timeout.Seconds()
 		all = append(all, h)
 		if *share {
 			f, err := c.(interface{ File() (*os.File, error) }).File()
