@@ -170,13 +170,14 @@ func TestCut(t *testing.T) {
 			start := time.Now() // Silence begins a little later.
 			passes(t, cb, ca)
 			labtest.Need(t, c.Cut())
+			cut := time.Now() // The last moment at which it may have begun.
 			write(t, oa)
 			write(t, ob)
 			dies(t, ca, syscall.ETIMEDOUT)
-			d := time.Since(start)
+			d, atMost := time.Since(start), time.Since(cut)
 			// Idle and one interval; a timer may be an eighth late.
-			if least, most := 1900*time.Millisecond, 2554*time.Millisecond; d < least || d > most {
-				t.Errorf("dead after %v, want %v to %v", d, least, most)
+			if least, most := 1900*time.Millisecond, 2554*time.Millisecond; d < least || atMost > most {
+				t.Errorf("dead after %v to %v, want %v to %v", atMost, d, least, most)
 			}
 			t.Log("dead after", d)
 			for _, c := range []*net.TCPConn{cb, oa, ob} {
