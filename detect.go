@@ -12,19 +12,28 @@ import (
 // show a time to people.
 const Unbounded time.Duration = math.MaxInt64
 
-// DetectionTime returns how long a dead peer goes unnoticed on a socket of this
-// system that has c: with nothing in flight, counted from the last segment that
-// came from the peer, and with unacknowledged data, counted from the first of
-// it. Unbounded means that nothing in c sets a limit; so a field that is zero,
-// where zero is not what the system has, counts as no limit, and what is in
+// DetectionTime returns how long a dead peer goes unnoticed at worst on a socket
+// of this system that has c: with nothing in flight, counted from the last
+// segment that came from the peer, and with unacknowledged data, counted from the
+// first of it. Unbounded means that nothing in c sets a limit; so a field that is
+// zero, where zero is not what the system has, counts as no limit, and what is in
 // effect on a socket is told by its own [Socket.Config].
 //
-// The times are nominal. Idle is idle + count × interval. On Linux a user
-// timeout takes the place of count: the connection ends at the first probe that
-// is due when it has passed, and not before the second. Busy is the user
-// timeout, or Unbounded: the system's own limit for retransmissions then decides,
-// about 15 minutes on Linux. On macOS, the BSDs and illumos keepalive also ends a
-// connection with data in flight, and busy is at most as long as idle.
+// The times are nominal. Idle is first + count × interval. First is the idle time,
+// and on Linux the longer of idle time and interval, since a probe sets the timer
+// to the interval there and its answer does not set it anew; a connection that was
+// never probed may end sooner. On Linux a user timeout takes the place of count:
+// the connection ends at the first probe that is due when it has passed, and not
+// before the second. If the interval is the longer one, what the peer sends between
+// two probes shifts when the next are due after it; where one can so go out just
+// before the user timeout, idle is user timeout + interval.
+//
+// Busy is the user timeout, or Unbounded: the system's own limit for
+// retransmissions then decides, about 15 minutes on Linux. On macOS, the BSDs and
+// illumos keepalive also ends a connection with data in flight, and busy is at
+// most as long as idle. There it counts from the last segment: 4 s + 2 × 2 s took
+// 8.0 s on FreeBSD 13.0 and NetBSD 7.99.34. By its source illumos then looks only
+// once per idle time, and may be one idle time later.
 //
 // Measured on Linux 6.18: each timer runs up to 1/8 of its time late; where the
 // user timeout lies less than a tick behind a probe that is due, it is met by
@@ -36,23 +45,35 @@ const Unbounded time.Duration = math.MaxInt64
 func (c Config) DetectionTime() (idle, busy time.Duration) {
 	idle, busy = Unbounded, Unbounded
 	i, n := keepIdle.rounded(c.Idle), keepInterval.rounded(c.Interval)
-	count := int64(c.Count)
+	first, count := firstProbe(i, n), int64(c.Count)
 	if !keepCount.present() {
 		count = keepCount.fixed
 	}
 	if ut := userTimeout.rounded(c.UserTimeout); ut > 0 && ut != Unbounded {
 		busy = ut
 		if userTimeout.outranksCount && n > 0 {
-			count = max(1, ceil(ut-i, n))
+			count = max(1, ceil(ut-first, n))
+			if ut > first && (ut-1)%n >= i {
+				// Of probes that come at idle or later, one may come just before ut.
+				first, count = ut, 1
+			}
 		}
 	}
-	if c.KeepAlive == On && i > 0 && n > 0 && count > 0 && count <= int64((Unbounded-i)/n) {
-		idle = i + time.Duration(count)*n
+	if c.KeepAlive == On && i > 0 && n > 0 && count > 0 && count <= int64((Unbounded-first)/n) {
+		idle = first + time.Duration(count)*n
 	}
 	if keepIdle.endsBusy {
 		busy = min(busy, idle)
 	}
 	return idle, busy
+}
+
+// firstProbe is the longest from the last segment to the first probe.
+func firstProbe(idle, interval time.Duration) time.Duration {
+	if keepIdle.rearmsWithInterval {
+		return max(idle, interval)
+	}
+	return idle
 }
 
 // Within returns the Config that asks the kernel to notice a dead peer within d,

@@ -31,7 +31,7 @@ func TestWithin(t *testing.T) {
 		if idle != d || busy != wantBusy {
 			t.Fatalf("Within(%v) = %+v, noticed within %v, %v, want %v, %v", d, c, idle, busy, d, wantBusy)
 		}
-		if c.KeepAlive != tcpopt.On || c.Interval <= 0 || c.Idle <= 0 {
+		if c.KeepAlive != tcpopt.On || c.Interval <= 0 || c.Idle < c.Interval {
 			t.Fatalf("Within(%v) = %+v", d, c)
 		}
 		if tcpopt.KeepCountRow.Settable() && c.Count < 2 {

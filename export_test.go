@@ -79,6 +79,18 @@ func DetectionTimeEndsBusy(c Config) (idle, busy time.Duration) {
 	return c.DetectionTime()
 }
 
+// DetectionTimeElsewhere is c.DetectionTime where keepalive is as on the BSDs.
+func DetectionTimeElsewhere(c Config) (idle, busy time.Duration) {
+	defer elsewhere()()
+	return c.DetectionTime()
+}
+
+func elsewhere() (undo func()) {
+	i, u := keepIdle, userTimeout
+	keepIdle.endsBusy, keepIdle.rearmsWithInterval, userTimeout.outranksCount = true, false, false
+	return func() { keepIdle, userTimeout = i, u }
+}
+
 // AsListener is s as FromListener returns it.
 func AsListener(s Socket) Socket {
 	s.conn, s.raw, s.kind = nil, mustRaw(s), listener

@@ -9,9 +9,10 @@ import (
 
 // The ranges are MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL and MAX_TCP_KEEPCNT of the
 // kernel's include/net/tcp.h. On a multipath TCP socket the kernel checks none
-// of them (seen on 6.18).
+// of them (seen on 6.18). tcp_keepalive_timer in net/ipv4/tcp_timer.c sets itself
+// to the interval after a probe, which an answer does not change.
 var (
-	keepIdle     = option{label: "TCP_KEEPIDLE", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPIDLE, unit: time.Second, least: 1, most: 32767, inherits: true}
+	keepIdle     = option{label: "TCP_KEEPIDLE", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPIDLE, unit: time.Second, least: 1, most: 32767, inherits: true, rearmsWithInterval: true}
 	keepInterval = option{label: "TCP_KEEPINTVL", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPINTVL, unit: time.Second, least: 1, most: 32767, inherits: true}
 	keepCount    = option{label: "TCP_KEEPCNT", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPCNT, least: 1, most: 127, inherits: true}
 

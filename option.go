@@ -24,9 +24,10 @@ type option struct {
 
 	progress func(fd uintptr) (Progress, error) // the counters, where the row has them and no number
 
-	needsOn       bool // idle: it has no effect when set while SO_KEEPALIVE is off
-	endsBusy      bool // idle: keepalive also ends a connection with data in flight
-	outranksCount bool // user timeout: it takes the place of count
+	needsOn            bool // idle: it has no effect when set while SO_KEEPALIVE is off
+	endsBusy           bool // idle: keepalive also ends a connection with data in flight
+	rearmsWithInterval bool // idle: the next probe is due an interval after an answered one
+	outranksCount      bool // user timeout: it takes the place of count
 }
 
 // kernel converts d to the row's unit, rounded up.
