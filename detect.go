@@ -68,6 +68,22 @@ func (c Config) DetectionTime() (idle, busy time.Duration) {
 	return idle, busy
 }
 
+// MaxSilence returns the longest that a healthy connection with c carries no
+// segment while neither side sends data: until a probe is due and answered. On
+// Linux that is the longer of idle time and interval, see [Config.DetectionTime],
+// elsewhere the idle time. A NAT router, firewall or load balancer on the way must
+// remember a silent connection for longer. It is nominal, with up to 1/8 more on
+// Linux; the peer may have a keepalive of its own that shortens it.
+//
+// It is Unbounded unless c has keepalive On, and if a time that it takes is zero.
+func (c Config) MaxSilence() time.Duration {
+	i, n := keepIdle.rounded(c.Idle), keepInterval.rounded(c.Interval)
+	if c.KeepAlive != On || i <= 0 || n <= 0 && keepIdle.rearmsWithInterval {
+		return Unbounded
+	}
+	return firstProbe(i, n)
+}
+
 // firstProbe is the longest from the last segment to the first probe.
 func firstProbe(idle, interval time.Duration) time.Duration {
 	if keepIdle.rearmsWithInterval {

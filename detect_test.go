@@ -31,8 +31,8 @@ func TestWithin(t *testing.T) {
 		if idle != d || busy != wantBusy {
 			t.Fatalf("Within(%v) = %+v, noticed within %v, %v, want %v, %v", d, c, idle, busy, d, wantBusy)
 		}
-		if c.KeepAlive != tcpopt.On || c.Interval <= 0 || c.Idle < c.Interval {
-			t.Fatalf("Within(%v) = %+v", d, c)
+		if c.KeepAlive != tcpopt.On || c.Interval <= 0 || c.Idle < c.Interval || c.MaxSilence() != c.Idle {
+			t.Fatalf("Within(%v) = %+v, whose longest silence is %v", d, c, c.MaxSilence())
 		}
 		if tcpopt.KeepCountRow.Settable() && c.Count < 2 {
 			t.Fatalf("Within(%v) = %+v, whose one lost probe is death", d, c)
@@ -119,6 +119,43 @@ func TestDetectionTime(t *testing.T) {
 		if idle, busy := tt.c.DetectionTime(); idle != tt.idle || busy != wantBusy {
 			t.Errorf("%s: %v, %v, want %v, %v", tt.name, idle, busy, tt.idle, wantBusy)
 		}
+	}
+}
+
+// TestMaxSilence has what a socket of this system takes, and on Linux the other
+// model as well.
+func TestMaxSilence(t *testing.T) {
+	const s = time.Second
+	none := tcpopt.Unbounded
+	for _, tt := range []struct {
+		name           string
+		c              tcpopt.Config
+		rearmed, other time.Duration
+	}{
+		{"nothing", tcpopt.Config{}, none, none},
+		{"off", tcpopt.Config{Idle: 60 * s, Interval: 20 * s, Count: 3}, none, none},
+		{"on", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 60 * s, Interval: 20 * s, Count: 3, UserTimeout: 5 * s}, 60 * s, 60 * s},
+		{"the same", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 60 * s, Interval: 60 * s}, 60 * s, 60 * s},
+		{"the kernel's interval", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 30 * s, Interval: 75 * s}, 75 * s, 30 * s},
+		{"no idle", tcpopt.Config{KeepAlive: tcpopt.On, Interval: 20 * s}, none, none},
+		{"no interval", tcpopt.Config{KeepAlive: tcpopt.On, Idle: 60 * s}, none, 60 * s},
+		{"negative", tcpopt.Config{KeepAlive: tcpopt.On, Idle: -60 * s, Interval: -20 * s}, none, none},
+		{"more than can be set", tcpopt.Config{KeepAlive: tcpopt.On, Idle: none - 1, Interval: 1 << 62}, none - 1, none - 1},
+	} {
+		want := tt.other
+		if tcpopt.KeepIdleRow.RearmsWithInterval() {
+			want = tt.rearmed
+			if got := tcpopt.MaxSilenceElsewhere(tt.c); got != tt.other {
+				t.Errorf("%s: %v elsewhere, want %v", tt.name, got, tt.other)
+			}
+		}
+		if got := tt.c.MaxSilence(); got != want {
+			t.Errorf("%s: %v, want %v", tt.name, got, want)
+		}
+	}
+	c := tcpopt.Config{KeepAlive: tcpopt.On, Idle: 59*s + 1, Interval: 20 * s}
+	if got := c.MaxSilence(); tcpopt.KeepIdleRow.Settable() && tcpopt.KeepIdleRow.Unit() == s && got != 60*s {
+		t.Errorf("%+v: %v, want it rounded up", c, got)
 	}
 }
 

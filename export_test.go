@@ -24,14 +24,15 @@ var (
 	FixedRow = Row{&option{label: "TCP_FIXED", unit: time.Second, fixed: 8}}
 )
 
-func (r Row) Label() string       { return r.o.label }
-func (r Row) Settable() bool      { return r.o.present() }
-func (r Row) Readable() bool      { return r.o.present() || r.o.system != "" || r.o.fixed != 0 }
-func (r Row) Inherits() bool      { return r.o.inherits }
-func (r Row) EndsBusy() bool      { return r.o.endsBusy }
-func (r Row) Unit() time.Duration { return r.o.unit }
-func (r Row) Least() int64        { return r.o.least }
-func (r Row) Most() int64         { return r.o.most }
+func (r Row) Label() string            { return r.o.label }
+func (r Row) Settable() bool           { return r.o.present() }
+func (r Row) Readable() bool           { return r.o.present() || r.o.system != "" || r.o.fixed != 0 }
+func (r Row) Inherits() bool           { return r.o.inherits }
+func (r Row) EndsBusy() bool           { return r.o.endsBusy }
+func (r Row) RearmsWithInterval() bool { return r.o.rearmsWithInterval }
+func (r Row) Unit() time.Duration      { return r.o.unit }
+func (r Row) Least() int64             { return r.o.least }
+func (r Row) Most() int64              { return r.o.most }
 
 func (r Row) Kernel(d time.Duration) (int64, error) { return r.o.kernel(d) }
 func (r Row) Duration(n int64) time.Duration        { return r.o.duration(n) }
@@ -83,6 +84,12 @@ func DetectionTimeEndsBusy(c Config) (idle, busy time.Duration) {
 func DetectionTimeElsewhere(c Config) (idle, busy time.Duration) {
 	defer elsewhere()()
 	return c.DetectionTime()
+}
+
+// MaxSilenceElsewhere is c.MaxSilence there.
+func MaxSilenceElsewhere(c Config) time.Duration {
+	defer elsewhere()()
+	return c.MaxSilence()
 }
 
 func elsewhere() (undo func()) {

@@ -84,7 +84,7 @@ func newPlan(within time.Duration, c tcpopt.Config) *plan {
 		Busy:  []event{{bounded(busy), "dead", busy}},
 		Texts: terms(within, c), within: within, config: c,
 	}
-	for at := c.Idle; at < idle; at += c.Interval {
+	for at := c.MaxSilence(); at < idle; at += c.Interval {
 		p.Idle = append(p.Idle, event{bounded(at), "probe", at})
 	}
 	p.Idle = append(p.Idle, event{bounded(idle), "dead", idle})
