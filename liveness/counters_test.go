@@ -2,6 +2,7 @@ package liveness_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net"
@@ -46,13 +47,16 @@ func TestUselessCounters(t *testing.T) {
 		},
 		"shrinking": func() (tcpopt.Progress, error) {
 			n := next()
-			return tcpopt.Progress{Received: 1<<40 - n, Acked: 1<<40 - n, Pending: 1000}, nil
+			return tcpopt.Progress{Received: 7, Acked: 1<<40 - n, Pending: 1000}, nil
 		},
 		"wrapping": func() (tcpopt.Progress, error) {
 			if next() < 6 { // In the middle of the second probe.
-				return tcpopt.Progress{Received: math.MaxUint64, Acked: math.MaxUint64, Pending: 5}, nil
+				return tcpopt.Progress{Received: 7, Acked: math.MaxUint64, Pending: 5}, nil
 			}
-			return tcpopt.Progress{Received: 3, Acked: 3}, nil
+			return tcpopt.Progress{Received: 7, Acked: 3}, nil
+		},
+		"of no connection": func() (tcpopt.Progress, error) {
+			return tcpopt.Progress{Received: next(), Aborted: true}, nil
 		},
 		"wrapped pending": func() (tcpopt.Progress, error) {
 			return tcpopt.Progress{Acked: math.MaxUint64 - 1<<30 + next(), Pending: math.MaxUint64 - 1<<31}, nil
@@ -157,5 +161,38 @@ func TestWrap(t *testing.T) {
 			tr.Stop()
 			time.Sleep(s)
 		})
+	}
+}
+
+// TestReceivedWraps has a count of 32 bits, as FreeBSD's, and nobody who calls
+// Touch: the peer sends so much between two looks that the count falls behind, by
+// little or by much, or stays ahead.
+func TestReceivedWraps(t *testing.T) {
+	for _, rate := range []uint32{1, 1 << 20, 1<<30 + 1, 1<<31 + 1, math.MaxUint32} { // in bytes per second
+		for _, probe := range []bool{false, true} {
+			t.Run(fmt.Sprint(rate, " probe ", probe), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					tr := newTrial(9 * s)
+					if probe {
+						tr = newHeartbeat(9*s, 5*s, nil)
+					}
+					const end = 600 * s
+					tr.Progress = func() (tcpopt.Progress, error) {
+						received := math.MaxUint32 - 1000 + rate*uint32(min(tr.now(), end)/s)
+						return tcpopt.Progress{Received: uint64(received), Silence: -1}, nil
+					}
+					tr.Start()
+					tr.until(end)
+					tr.wantAlive(t)
+					if len(tr.probes) > 0 {
+						t.Errorf("probed at %v while bytes came", tr.probes)
+					}
+					tr.until(end + 60*s)
+					if len(tr.dead) != 1 {
+						t.Fatalf("dead at %v, want once, after the last byte", tr.dead)
+					}
+				})
+			})
+		}
 	}
 }

@@ -21,9 +21,18 @@ type watch struct {
 	jitter   float32 // the part of Idle by which this round's is shorter
 	known    bool
 	running  bool
-	asking   bool // Probe has not returned
 	excused  bool // this silence has been forgiven a late timer
+	asking   whose
 }
+
+// whose Probe has not returned. There is never more than one.
+type whose uint8
+
+const (
+	nobodys whose = iota
+	ours
+	formers // a former watch's, whose result is not for this one
+)
 
 // probe is apart from watch since most of the time there is none.
 type probe struct {
@@ -31,9 +40,10 @@ type probe struct {
 	from   time.Duration // when Timeout began, for the last time
 	acked  uint64        // at the last look, if known
 	known  bool
-	end    uint64 // of the probe, in terms of acked
+	start  uint64 // in terms of acked: what is past it and acknowledged may be the probe
+	end    uint64 // of the probe, in the same terms
 	queued bool   // something was sent before it that was not acknowledged
-	again  bool   // the Probe of an earlier round has not returned
+	again  bool   // the Probe of an earlier round, or watch, has not returned
 }
 
 // A look is the time and the counters when the timer fires.
@@ -62,8 +72,9 @@ func (w watch) decide(t terms, l look) (watch, step) {
 		heard = l.last >= w.probe.at
 	}
 	// What was received after the last look counts if it was not read. After a
-	// Touch there is a look before the next Idle is over.
-	if !heard && l.known && w.known && l.p.Received > w.received {
+	// Touch there is a look before the next Idle is over. FreeBSD's count returns
+	// to zero every 4 GiB; it is also zero when the connection is no more.
+	if !heard && l.known && w.known && l.p.Received != w.received && !l.p.Aborted {
 		heard = true
 		do.last = max(l.last, l.now-max(l.p.Silence, 0))
 	}
@@ -79,14 +90,10 @@ func (w watch) decide(t terms, l look) (watch, step) {
 	switch {
 	case do.wait > 0:
 	case t.asks:
-		w.probe = &probe{
-			at: l.now, from: l.now,
-			acked: l.p.Acked, known: l.known, end: math.MaxUint64,
-			queued: w.asking || l.known && l.p.Pending > 0,
-			again:  w.asking,
+		w.probe, do.round, do.ask = w.due(l), true, w.asking == nobodys
+		if do.ask {
+			w.asking = ours
 		}
-		do.round, do.ask = true, !w.asking
-		w.asking = true
 	case l.known && l.p.Unread > 0:
 		do.wait = t.idle
 	case l.late > t.idle/2 && !w.excused:
@@ -97,6 +104,24 @@ func (w watch) decide(t terms, l look) (watch, step) {
 		w.end()
 	}
 	return w, do
+}
+
+// due is the probe that is due now.
+func (w watch) due(l look) *probe {
+	p := &probe{
+		at: l.now, from: l.now,
+		acked: l.p.Acked, known: l.known,
+		start: math.MaxUint64, end: math.MaxUint64,
+		queued: w.asking == ours || l.known && l.p.Pending > 0,
+		again:  w.asking != nobodys,
+	}
+	switch {
+	case w.asking == ours: // Where that one began is forgotten.
+		p.start = 0
+	case w.asking == nobodys && l.known:
+		p.start = l.p.Acked + l.p.Pending
+	}
+	return p
 }
 
 // await decides while a probe has no answer.
@@ -117,12 +142,20 @@ func (w watch) await(t terms, l look, do step) (watch, step) {
 		}
 		return w, do
 	}
-	do.reason = NoReply
-	if w.asking || l.known && l.p.Pending > 0 && l.p.Acked < p.end {
-		do.reason = NoProgress
+	do.reason = NoProgress
+	if p.delivered(w.asking != nobodys, l) {
+		do.reason = NoReply
 	}
 	w.end()
 	return w, do
+}
+
+// delivered reports whether the peer's kernel has the probe, as far as is known.
+func (w *probe) delivered(asking bool, l look) bool {
+	if asking { // Probe may have written it and wait for the answer.
+		return l.known && l.p.Pending == 0 && l.p.Acked > w.start
+	}
+	return !l.known || l.p.Pending == 0 || l.p.Acked >= w.end
 }
 
 func (w *watch) end() { w.running, w.probe = false, nil }
@@ -133,7 +166,7 @@ func (w *watch) end() { w.running, w.probe = false, nil }
 // to be read: the answer may be behind them, where a full buffer keeps it out.
 func (w *probe) extend(now time.Duration, p tcpopt.Progress) {
 	if w.known && p.Acked < w.acked && w.acked-p.Acked > 1<<31 {
-		w.end = 0 // Wrapped; on macOS and Windows it falls by little.
+		w.start, w.end = 0, 0 // Wrapped; on macOS and Windows it falls by little.
 	}
 	before := p.Acked < w.end
 	if p.Unread > 0 || w.known && p.Acked > w.acked && w.acked < w.end && (before || w.queued) {
@@ -145,19 +178,26 @@ func (w *probe) extend(now time.Duration, p tcpopt.Progress) {
 
 // returned notes where in the stream the probe ends, now that Probe has returned,
 // or that it is to be called again: this one was of an earlier round, and its
-// answer may be what began the round that waits now.
-func (w *watch) returned(last time.Duration, p tcpopt.Progress, known bool) {
-	w.asking = false
+// answer may be what began the round that waits now. That of a former watch took
+// time from the probe that waited for it, which is given back.
+func (w *watch) returned(now, last time.Duration, p tcpopt.Progress, known bool) (again bool) {
+	former := w.asking == formers
+	w.asking = nobodys
 	if w.probe == nil {
-		return
+		return false
 	}
-	w.asking = w.probe.again && last < w.probe.at
+	again = w.probe.again && last < w.probe.at
 	w.probe.again = false
 	switch {
-	case w.asking:
+	case again:
+		w.asking = ours
+		if former {
+			w.probe.from = now
+		}
 	case known:
 		w.probe.end = p.Acked + p.Pending
 	default:
 		w.probe.end = 0 // Unknown is past.
 	}
+	return again
 }

@@ -79,6 +79,9 @@ func (m *Monitor) Start() {
 		panic("liveness: Start of a running Monitor")
 	}
 	m.watch = watch{running: true, asking: m.watch.asking, known: known, received: p.Received}
+	if m.watch.asking != nobodys {
+		m.watch.asking = formers
+	}
 	m.redrawJitter()
 	m.Touch()
 	m.arm(m.idle())
@@ -124,13 +127,14 @@ func (m *Monitor) Stop() bool {
 
 // fire is called by the timer: look, lock, decide, unlock, act.
 func (m *Monitor) fire() {
+	began := time.Since(epoch)
 	p, known := m.counters()
 	m.mu.Lock()
-	now := time.Since(epoch)
-	if !m.watch.running || now < m.due { // Started again since the timer fired.
+	if !m.watch.running || began < m.due { // Started again since the timer fired.
 		m.mu.Unlock()
 		return
 	}
+	now := time.Since(epoch)
 	last := time.Duration(m.last.Load())
 	var do step
 	m.watch, do = m.watch.decide(m.terms(), look{now, now - m.due, last, p, known})
@@ -159,12 +163,11 @@ func (m *Monitor) ask() {
 		err := m.Probe()
 		p, known := m.counters()
 		m.mu.Lock()
-		failed := m.watch.running && err != nil
+		failed := err != nil && m.watch.running && m.watch.asking == ours
 		if failed {
 			m.watch.end()
 		}
-		m.watch.returned(time.Duration(m.last.Load()), p, known)
-		again = m.watch.asking
+		again = m.watch.returned(time.Since(epoch), time.Duration(m.last.Load()), p, known)
 		m.mu.Unlock()
 		if failed {
 			m.Dead(err)

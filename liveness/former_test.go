@@ -1,0 +1,178 @@
+package liveness_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/liveness"
+)
+
+// TestFormerProbe has a Probe that returns after its watch has ended and another
+// has begun. What it returns is not for that one, whose own probes are answered.
+func TestFormerProbe(t *testing.T) {
+	const idle, timeout = 8 * s, 5 * s
+	for _, ending := range []string{"stop", "verdict"} {
+		for _, result := range []error{nil, io.ErrClosedPipe} {
+			t.Run(fmt.Sprint(ending, " ", result), func(t *testing.T) {
+				// Before the second watch has a probe due, between that and its Timeout,
+				// and so late that there is a verdict.
+				for late := 100 * ms; late < 20*s; late += 300 * ms {
+					synctest.Test(t, func(t *testing.T) { formerProbe(t, idle, timeout, ending, late, result) })
+				}
+			})
+		}
+	}
+}
+
+func formerProbe(t *testing.T, idle, timeout time.Duration, ending string, late time.Duration, result error) {
+	release := make(chan struct{})
+	var first atomic.Bool
+	var tr *trial
+	tr = newHeartbeat(idle, timeout, func() error {
+		if first.CompareAndSwap(false, true) {
+			<-release
+			return result
+		}
+		time.AfterFunc(timeout-ms, tr.Touch) // Its answer needs all of Timeout.
+		return nil
+	})
+	started := make(chan time.Duration, 1)
+	record := tr.Dead
+	tr.Dead = func(err error) {
+		record(err)
+		if len(tr.dead) == 1 && ending == "verdict" {
+			tr.Start()
+			started <- tr.now()
+		}
+	}
+	tr.Start()
+	tr.until(idle)
+	if ending == "stop" {
+		if !tr.Stop() {
+			t.Fatal("Stop() = false while Probe runs")
+		}
+		tr.Start()
+		started <- tr.now()
+	}
+	start := <-started
+	before := len(tr.dead)
+	tr.until(start + late)
+	close(release)
+	tr.until(start + 100*s)
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	dead := tr.dead[before:]
+	switch {
+	case late <= idle*7/8+timeout-ms && len(dead) > 0:
+		t.Errorf("Probe returned %v after Start: dead at %v of %v, want alive", late, dead[0]-start, tr.err)
+	case late > idle+timeout:
+		e, ok := errors.AsType[*liveness.Error](tr.err)
+		if len(dead) != 1 || !ok || e.Reason != liveness.NoProgress {
+			t.Fatalf("Probe returned %v after Start: dead at %v of %v, want no progress, once", late, dead, tr.err)
+		}
+		wantBetween(t, "verdict", dead[0]-start, idle*7/8+timeout, idle+timeout)
+	}
+	if len(dead) == 0 && len(tr.probes) < 7 {
+		t.Errorf("probed at %v, want on and on", tr.probes)
+	}
+	tr.Stop()
+}
+
+// TestFormerResults ends a watch in each way while its Probe is blocked, and has
+// the connection closed before the next begins or after that. A verdict is never
+// the result of a former watch's Probe.
+func TestFormerResults(t *testing.T) {
+	for _, ending := range []string{"stop", "verdict"} {
+		for _, order := range []string{"start, close", "close, start"} {
+			t.Run(ending+", "+order, func(t *testing.T) {
+				t.Parallel()
+				var wg sync.WaitGroup
+				for range 1000 {
+					wg.Go(func() { formerResults(t, ending, order) })
+				}
+				wg.Wait()
+			})
+		}
+	}
+}
+
+type probeError struct {
+	watch int32
+	error
+}
+
+func formerResults(t *testing.T, ending, order string) {
+	near, far := net.Pipe()
+	defer far.Close()
+	var watch, dead atomic.Int32
+	probing, second := make(chan struct{}, 100), make(chan struct{})
+	watch.Store(1)
+	var m *liveness.Monitor
+	next := func() {
+		start := func() {
+			if watch.Add(1); watch.Load() == 2 {
+				m.Start()
+			}
+		}
+		if order == "start, close" {
+			start()
+			time.Sleep(rand.N(4 * ms)) // The second may have its own probe due.
+			near.Close()
+		} else {
+			near.Close()
+			start()
+		}
+	}
+	m = &liveness.Monitor{
+		Idle:    ms,
+		Timeout: ms,
+		Probe: func() error {
+			w := watch.Load()
+			probing <- struct{}{}
+			if _, err := near.Write([]byte{1}); err != nil {
+				return probeError{w, err}
+			}
+			return nil
+		},
+		Progress: func() (tcpopt.Progress, error) { return tcpopt.Progress{Silence: -1}, nil },
+		Dead: func(err error) {
+			w := watch.Load()
+			if e, ok := errors.AsType[probeError](err); ok && e.watch != w {
+				t.Errorf("watch %d ended with the Probe of watch %d: %v", w, e.watch, err)
+			}
+			switch dead.Add(1) {
+			case 1:
+				if w == 1 {
+					next()
+				} else {
+					close(second)
+				}
+			case 2:
+				close(second)
+			default:
+				t.Errorf("%d verdicts of two watches", dead.Load())
+			}
+		},
+	}
+	if ending == "stop" {
+		m.Timeout = time.Hour
+	}
+	m.Start()
+	<-probing
+	if ending == "stop" {
+		if !m.Stop() {
+			t.Error("Stop() = false while Probe is blocked")
+		}
+		next()
+	}
+	<-second // Of its own Probe, or of none.
+}
