@@ -14,6 +14,10 @@
 //	defer m.Stop()
 //	// and m.Touch() after each Read, or each message
 //
+// With Progress there is no need for Touch, and where a library does the reading
+// leave it out: what the kernel has received is a sign of life. A library's Ping is
+// a Probe. Let each connection have a Monitor of its own.
+//
 // # What to use
 //
 // Four tools answer different questions:
@@ -56,6 +60,10 @@
 //     the look that begins a probe, and before the probe, counts if the next look
 //     still finds some of it. On Windows only what is in flight is known to be
 //     before the probe, so that a long queue does not protect there.
+//   - While a Probe waits for its answer, as a library's Ping does, nobody knows
+//     where the probe ends: whatever is acknowledged meanwhile counts as before it.
+//     If others write on and on to a peer that hangs, that is until it takes no
+//     more. Where this matters, let Probe write and not wait.
 //   - Bytes that were received and not read, or read during the look, count from
 //     when anything last came from the peer, an acknowledgment too, or from the
 //     look. That is at most Idle later than they came.
@@ -110,5 +118,5 @@
 //
 // Let a session that has worked reset the backoff, and measure how long it worked
 // up to Last, not up to the verdict: one that died after a second was silent for
-// Idle and Timeout more. See the example.
+// Idle and Timeout more. See the examples.
 package liveness

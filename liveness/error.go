@@ -12,7 +12,9 @@ const (
 	// Idle: nothing came from the peer for Idle, and there is no Probe.
 	Idle Reason = iota + 1
 	// NoReply: the probe was sent, and as far as is known it arrived, but nothing
-	// came back. The peer's process hangs, or something between hides its end.
+	// came back. The peer's process hangs, or something between hides its end. It is
+	// known of a Probe that has not returned if all that was written since is
+	// acknowledged.
 	NoReply
 	// NoProgress: the probe could not be written, or the peer's kernel has not
 	// acknowledged it. The path is dead, or the peer does not read.

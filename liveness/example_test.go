@@ -1,6 +1,7 @@
 package liveness_test
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -75,6 +76,97 @@ func ExampleMonitor_idle() {
 	// Output:
 	// idle true
 	// 3
+}
+
+// A library has the connection: it reads in a goroutine of its own and offers a
+// Ping that waits for the answer. When the peer hangs, the worker connects again.
+func ExampleMonitor_reconnect() {
+	for _, healthy := range []bool{false, true} {
+		conn, peer := connect()
+		go answer(peer, healthy)
+		switch err := work(newClient(conn)); {
+		case errors.As(err, new(*liveness.Error)):
+			fmt.Println("the peer is silent: connecting again")
+		case err != nil:
+			log.Fatal(err)
+		}
+	}
+	// Output:
+	// the peer is silent: connecting again
+	// three pings were answered
+}
+
+// work works with the client until its connection is of no use any more. The
+// library knows nothing of the Monitor, which sees by Progress what is received.
+func work(c *client) error {
+	socket, err := tcpopt.FromConn(c.conn)
+	if err != nil {
+		return err
+	}
+	dead, done := make(chan error, 1), make(chan bool)
+	pings := 0
+	var m liveness.Monitor // One for each connection.
+	m.Idle, m.Timeout = 10*time.Millisecond, 500*time.Millisecond
+	m.Probe = func() error {
+		if err := c.Ping(); err != nil {
+			return err
+		}
+		m.Touch() // For systems without Progress.
+		if pings++; pings == 3 {
+			close(done)
+		}
+		return nil
+	}
+	m.Progress = socket.Progress
+	m.Dead = func(err error) {
+		dead <- err
+		c.conn.Close() // Which ends Ping, whose error is of no interest now.
+	}
+	m.Start()
+	defer m.Stop()
+	select {
+	case <-done:
+		fmt.Println("three pings were answered")
+		return nil
+	case err := <-dead:
+		return err
+	}
+}
+
+// client stands for that of a library.
+type client struct {
+	conn  net.Conn
+	pongs chan string
+}
+
+func newClient(conn net.Conn) *client {
+	c := &client{conn, make(chan string)}
+	go func() {
+		defer close(c.pongs)
+		for lines := bufio.NewScanner(conn); lines.Scan(); {
+			c.pongs <- lines.Text()
+		}
+	}()
+	return c
+}
+
+func (c *client) Ping() error {
+	if _, err := io.WriteString(c.conn, "ping\n"); err != nil {
+		return err
+	}
+	if _, ok := <-c.pongs; !ok {
+		return net.ErrClosed
+	}
+	return nil
+}
+
+// answer answers pings, unless it hangs.
+func answer(peer net.Conn, healthy bool) {
+	for lines := bufio.NewScanner(peer); lines.Scan(); {
+		if healthy {
+			io.WriteString(peer, "pong\n")
+		}
+	}
 }
 
 // A worker that reconnects. The backoff starts over if the session was of use

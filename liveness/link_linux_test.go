@@ -298,6 +298,23 @@ func TestLink(t *testing.T) {
 			l.freeze(t)
 			l.wantDead(t, liveness.NoReply, idle*7/8+timeout, idle+timeout+slack)
 		}},
+		{"frozen, and Probe waits for the answer", true, true, func(t *testing.T, l *link) {
+			l.wait(t)
+			l.Start()
+			l.alive(t, 3*time.Second)
+			l.freeze(t)
+			// That the probe was acknowledged is seen at the look after Idle.
+			l.wantDead(t, liveness.NoReply, idle*7/8+timeout, idle+idle+timeout+slack)
+		}},
+		{"cut, and Probe waits for the answer", false, true, func(t *testing.T, l *link) {
+			l.wait(t)
+			l.Start()
+			l.alive(t, 3*time.Second)
+			if err := l.Cable.Cut(); err != nil {
+				t.Fatal(err)
+			}
+			l.wantDead(t, liveness.NoProgress, idle*7/8+timeout, idle+timeout+slack)
+		}},
 		{"frozen under trickling writes", true, false, func(t *testing.T, l *link) {
 			l.Start()
 			go func() {
@@ -337,6 +354,25 @@ func TestLink(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// wait has Probe wait for the answer.
+func (l *link) wait(t *testing.T) {
+	write := l.Probe
+	l.Probe = func() error {
+		asked := time.Now()
+		if err := write(); err != nil {
+			return err
+		}
+		for !l.Last().After(asked) {
+			select {
+			case <-t.Context().Done():
+				return nil
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+		return nil
 	}
 }
 

@@ -29,8 +29,10 @@ type Monitor struct {
 	// Probe asks the peer for a sign of life, for example by writing a ping. It
 	// runs in a goroutine of its own, never twice at once, may block without
 	// delaying the verdict, and returns once the probe has been written to the
-	// connection, not to a queue in front of it. An error is the verdict. Nil
-	// makes the Monitor a plain idle timeout, exact and without a Timeout.
+	// connection, not to a queue in front of it. It may also wait for the answer,
+	// as a library's Ping does. An error is the verdict, unless Stop, or another
+	// verdict, came first. Nil makes the Monitor a plain idle timeout, exact and
+	// without a Timeout.
 	Probe func() error
 
 	// Progress, if not nil, returns the kernel's counters: the method value of
@@ -61,7 +63,8 @@ var epoch = time.Now()
 
 // Start begins to watch; the time now counts as the first sign of life. It may
 // be called again after Stop or the verdict, from Dead too: an idle timeout that
-// fires again and again. Start panics if the Monitor is running, if a field
+// fires again and again. A Probe that has not returned by then delays the next,
+// and what it returns is not used. Start panics if the Monitor is running, if a field
 // that it needs is not set, or if a duration is not positive.
 func (m *Monitor) Start() {
 	switch {
