@@ -78,7 +78,7 @@ func TestFaultICMP(t *testing.T) {
 			address = l.Far.IPv6
 		}
 		near, far := l.ConnectTo(t, address, false)
-		set(t, near, tcpopt.Config{UserTimeout: time.Second})
+		set(t, near, tcpopt.Config{UserTimeout: 3 * time.Second})
 		hear(t, near, far)
 		conns[i] = near
 		answers[uint16(near.LocalAddr().(*net.TCPAddr).Port)] = [2]uint8{tt.kind, tt.code}

@@ -171,7 +171,7 @@ func TestFaultLateWrite(t *testing.T) {
 	t.Parallel()
 	l := labtest.NewLab(t)
 	near, far := l.Connect(t, false)
-	c, err := tcpopt.Within(3 * time.Second)
+	c, err := tcpopt.Within(5 * time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestFaultLateWrite(t *testing.T) {
 	if err := l.Cable.Cut(); err != nil {
 		t.Fatal(err)
 	}
-	alive(t, near, 2500*time.Millisecond)
+	alive(t, near, 4*time.Second)
 	start := time.Now()
 	if _, err := near.Write([]byte{1}); err != nil {
 		t.Fatal(err)
