@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -392,4 +393,27 @@ func TestSilencePretended(t *testing.T) {
 		t.Errorf("skip %q, %d cleanups, want skip %q", got.skip, got.cleanups, want)
 	}
 	roundTrip(t, near, peer)
+}
+
+// TestSilenceOwn has a peer with a key, or a filter, that its program gave it.
+func TestSilenceOwn(t *testing.T) {
+	t.Parallel()
+	for _, w := range []deaf.Way{deaf.Signature, deaf.Filter} {
+		t.Run(w.Name, func(t *testing.T) {
+			t.Parallel()
+			_, peer := connect(t, plain)
+			rc, err := peer.(*net.TCPConn).SyscallConn()
+			if err != nil {
+				t.Fatal(err)
+			}
+			rc.Control(func(fd uintptr) { err = w.Add(int(fd)) })
+			if err != nil {
+				t.Skipf("tcpopttest: this kernel cannot silence this peer: %s: %v", w.Name, os.NewSyscallError("setsockopt", err))
+			}
+			got := record(t, func(tb testing.TB) { tcpopttest.SilenceBy(tb, peer, w) })
+			if want := w.Name + ": the socket has one of its own"; !strings.Contains(got.fatal, want) || got.skip != "" || got.cleanups != 0 {
+				t.Errorf("fatal %q, skip %q, %d cleanups, want fatal %q", got.fatal, got.skip, got.cleanups, want)
+			}
+		})
+	}
 }

@@ -85,6 +85,10 @@ import (
 // retransmitting, after about 105 s by default. This is harmless; a function
 // given to tb.Cleanup before the call of Silence closes them after the peer is
 // healed, and then they end at once.
+//
+// A peer that has a TCP MD5 key of its own, or a socket filter where that is the
+// way, cannot be silenced: Silence ends the test with tb.Fatal. The key is gone
+// then, since a kernel can only be asked for it by an attempt to remove it.
 func Silence(tb testing.TB, peer net.Conn) {
 	tb.Helper()
 	silence(tb, peer)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -33,7 +34,10 @@ func silence(rc syscall.RawConn, ways []Way) (undo func(), warning string, err e
 		if !w.Mute {
 			settle(rc)
 		}
-		before, err := w.use(rc)
+		inode, before, err := w.use(rc)
+		if errors.Is(err, errOwn) {
+			return nil, "", err
+		}
 		if err != nil {
 			refusals = append(refusals, w.Name+": "+err.Error())
 			continue
@@ -44,7 +48,10 @@ func silence(rc syscall.RawConn, ways []Way) (undo func(), warning string, err e
 		}
 		if !before {
 			// It may be closed, or its connection aborted: then all is well too.
-			undo = func() { rc.Control(func(fd uintptr) { w.Remove(int(fd)) }) }
+			undo = func() {
+				silenced.Delete(inode)
+				rc.Control(func(fd uintptr) { w.Remove(int(fd)) })
+			}
 		}
 		return undo, warning, nil
 	}
@@ -81,25 +88,42 @@ func settle(rc syscall.RawConn) {
 	}
 }
 
+// silenced has the inodes of sockets that are silent, since the kernel does not
+// say whose key or filter a socket has.
+var silenced sync.Map
+
+var errOwn = errors.New("the socket has one of its own")
+
 // use silences rc, and reports whether it was silent before.
-func (w Way) use(rc syscall.RawConn) (before bool, err error) {
+func (w Way) use(rc syscall.RawConn) (inode uint64, before bool, err error) {
 	cerr := rc.Control(func(fd uintptr) {
-		// Linux can tell that there is nothing to remove. gVisor accepts options
-		// that it does not have, and would let a test pass with a peer that hears.
-		err = w.Remove(int(fd))
-		if before = err == nil; before {
-			err = w.Remove(int(fd))
+		var stat unix.Stat_t
+		if err = os.NewSyscallError("fstat", unix.Fstat(int(fd), &stat)); err != nil {
+			return
 		}
-		switch {
-		case err == nil:
-			err = errors.New("accepted but without effect")
-		case err == unix.ENOENT:
-			err = os.NewSyscallError("setsockopt", w.Add(int(fd)))
+		inode = stat.Ino
+		if _, before = silenced.Load(inode); before {
+			return
+		}
+		// The kernel can only be asked by an attempt to remove.
+		switch err = w.Remove(int(fd)); err {
+		case unix.ENOENT:
+			if err = os.NewSyscallError("setsockopt", w.Add(int(fd))); err == nil {
+				silenced.Store(inode, nil)
+			}
+		case nil:
+			// gVisor accepts options that it does not have, and would let a test pass
+			// with a peer that hears.
+			if err = w.Remove(int(fd)); err == nil {
+				err = errors.New("accepted but without effect")
+			} else {
+				err = fmt.Errorf("%s: %w, and has lost it by this", w.Name, errOwn)
+			}
 		default:
 			err = os.NewSyscallError("setsockopt", err)
 		}
 	})
-	return before, cmp.Or(cerr, err)
+	return inode, before, cmp.Or(cerr, err)
 }
 
 func addKey(fd int) error    { return setKey(fd, "tcpopttest") }
