@@ -44,6 +44,26 @@ func TestClosed(t *testing.T) {
 	}
 }
 
+// TestControlDoesNotCall is of a RawConn that is a stub, or lost its error.
+func TestControlDoesNotCall(t *testing.T) {
+	needSockets(t)
+	for _, tt := range allCalls {
+		err := tt.call(tcpopt.FromRawConn(idleRawConn{}))
+		var oe *tcpopt.OptionError
+		if !errors.As(err, &oe) || oe.Option != tt.label {
+			t.Errorf("%s = %v, want an *OptionError for %s", tt.name, err, tt.label)
+		}
+	}
+	if s, err := tcpopt.FromConn(conn{rc: idleRawConn{}}); err == nil {
+		t.Errorf("FromConn = %v, want an error", s)
+	}
+}
+
+// idleRawConn is a RawConn that does nothing and says that all is well.
+type idleRawConn struct{ syscall.RawConn }
+
+func (idleRawConn) Control(func(uintptr)) error { return nil }
+
 func TestNotTCP(t *testing.T) {
 	needSockets(t)
 	for network, tcp := range map[string]string{"udp4": "tcp4", "udp6": "tcp6"} {

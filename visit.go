@@ -71,7 +71,10 @@ func (s Socket) control(v *visit) error {
 		w := *v // Only this copy escapes.
 		err := s.raw.Control(func(fd uintptr) { w.run(fd) })
 		*v = w
-		if err != nil && err.Error() == fileClosed {
+		switch {
+		case err == nil && !w.ran:
+			err = errNotRun
+		case err != nil && err.Error() == fileClosed:
 			err = fmt.Errorf("%w: %w", net.ErrClosed, err)
 		}
 		return cmp.Or(err, w.err)
@@ -83,6 +86,9 @@ func (s Socket) control(v *visit) error {
 	err = rc.Control(func(fd uintptr) { v.run(fd) })
 	return cmp.Or(err, v.err)
 }
+
+// errNotRun is of a [syscall.RawConn] that is a stub, or whose error was lost.
+var errNotRun = errors.New("Control of this RawConn did not call its function")
 
 // fileClosed is what a closed *os.File says. Unlike what its other methods
 // return, that of its RawConn matches nothing, not even [os.ErrClosed].
@@ -97,6 +103,7 @@ type visit struct {
 	ask   bool    // first ask whether the socket is TCP
 	blank bool    // get: what this socket lacks reads as 0
 	lacks [5]bool // what it lacks
+	ran   bool    // the descriptor was reached
 	at    *option // the row in hand, which err is about
 	err   error
 
@@ -152,6 +159,7 @@ func (v *visit) inherited() bool {
 }
 
 func (v *visit) run(fd uintptr) {
+	v.ran = true
 	if v.ask {
 		if v.err = askTCP(fd); v.err != nil {
 			return
