@@ -103,7 +103,12 @@ func firstProbe(idle, interval time.Duration) time.Duration {
 // A d below 3 s, for which two probes are sent, or above what the system takes is
 // refused with an error that names the limit and matches [syscall.EINVAL]. Where
 // a socket has no times of its own (OpenBSD, plan9, js, wasip1), the error
-// matches [errors.ErrUnsupported]. The least is more on Solaris, 30 s.
+// matches [errors.ErrUnsupported]. The least is more on Solaris, 30 s; the most is
+// 18h12m16s on Linux.
+//
+// All this is promised of a connection that has the Config from the start. One
+// that is silent when it is set may end for one lost packet, and on some systems
+// for none; see "Set early" in the package documentation.
 //
 // The user timeout has a price on Linux: a peer that acknowledges but keeps its
 // window shut for d is given up too, and set before connect, as by
@@ -111,11 +116,34 @@ func firstProbe(idle, interval time.Duration) time.Duration {
 // UserTimeout to zero, and a connection with data in flight has no limit.
 func Within(d time.Duration) (Config, error) {
 	whole := d.Truncate(time.Second)
-	c := Config{KeepAlive: On, UserTimeout: whole}
+	c, least := within(whole)
+	switch v := c.visit(); {
+	case least == 0:
+		return Config{}, fmt.Errorf("tcpopt: within %v: %s: %w", d, keepIdle.label, keepIdle.unsupported())
+	case whole < least:
+		return Config{}, fmt.Errorf("tcpopt: within %v: %w", d, invalid(fmt.Sprintf("the least is %v", least)))
+	case v.err != nil:
+		most, above := least, whole
+		for above-most > time.Second {
+			middle := most + ((above - most) / 2).Truncate(time.Second)
+			if c, _ := within(middle); c.visit().err == nil {
+				most = middle
+			} else {
+				above = middle
+			}
+		}
+		return Config{}, fmt.Errorf("tcpopt: within %v: %w", d, invalid(fmt.Sprintf("the most is %v", most)))
+	}
+	return c, nil
+}
+
+// within returns what Within does for whole seconds if the system takes it, and
+// the least that it may be; 0 if a socket has no times.
+func within(whole time.Duration) (c Config, least time.Duration) {
+	c = Config{KeepAlive: On, UserTimeout: whole}
 	if !userTimeout.present() {
 		c.UserTimeout = 0
 	}
-	least := 3 * time.Second
 	switch {
 	case keepCount.present():
 		tick := max(time.Second, keepInterval.duration(keepInterval.least))
@@ -128,17 +156,10 @@ func Within(d time.Duration) (Config, error) {
 		}
 		c.Idle = whole - time.Duration(c.Count)*c.Interval
 	case keepPair.present(): // To the millisecond.
+		least = 3 * time.Second
 		count := time.Duration(keepCount.fixed)
 		c.Interval = (whole / (2 * count)).Truncate(time.Millisecond)
 		c.Idle = whole - count*c.Interval
-	default:
-		return Config{}, fmt.Errorf("tcpopt: within %v: %s: %w", d, keepIdle.label, keepIdle.unsupported())
 	}
-	if whole < least {
-		return Config{}, fmt.Errorf("tcpopt: within %v: %w", d, invalid(fmt.Sprintf("the least is %v", least)))
-	}
-	if v := c.visit(); v.err != nil {
-		return Config{}, fmt.Errorf("tcpopt: within %v: %s: %w", d, v.at.label, v.err)
-	}
-	return c, nil
+	return c, least
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -81,8 +82,19 @@ func TestWithinRefuses(t *testing.T) {
 		}
 	}
 	c, err := tcpopt.Within(1<<63 - 1)
-	if !errors.Is(err, syscall.EINVAL) || c != (tcpopt.Config{}) || !strings.Contains(err.Error(), "out of range (") {
-		t.Errorf("Within(292 years) = %+v, %v, want EINVAL that names a range", c, err)
+	if !errors.Is(err, syscall.EINVAL) || c != (tcpopt.Config{}) {
+		t.Fatalf("Within(292 years) = %+v, %v, want EINVAL", c, err)
+	}
+	_, named, _ := strings.Cut(err.Error(), "the most is ")
+	most, perr := time.ParseDuration(named)
+	if perr != nil || runtime.GOOS == "linux" && most != 18*time.Hour+12*time.Minute+16*time.Second {
+		t.Errorf("Within(292 years): %v, want an error that names the most", err)
+	}
+	if c, err := tcpopt.Within(most); err != nil {
+		t.Errorf("Within(%v) = %+v, %v, want no error of the most", most, c, err)
+	}
+	if c, again := tcpopt.Within(most + time.Second); !errors.Is(again, syscall.EINVAL) || !strings.HasSuffix(again.Error(), "the most is "+named) {
+		t.Errorf("Within(%v) = %+v, %v, want the same refusal", most+time.Second, c, again)
 	}
 }
 
