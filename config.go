@@ -3,7 +3,6 @@ package tcpopt
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -34,7 +33,8 @@ type Config struct {
 //
 // What a kernel reports may be more than it lets a socket set: a system-wide
 // idle time of 24 hours is legal on Linux, where a socket takes at most 32767 s.
-// [Socket.SetConfig] then refuses to restore it, and says so.
+// [Socket.SetConfig] then refuses to restore it, and says so. On FreeBSD a
+// connection that the kernel has ended cannot be read: the error is ECONNRESET.
 func (s Socket) Config() (Config, error) {
 	v := visit{op: "get", blank: true}
 	for _, o := range [...]*option{&keepAlive, &keepIdle, &keepInterval, &keepCount, &userTimeout} {
@@ -74,9 +74,9 @@ func (s Socket) Config() (Config, error) {
 // macOS and iOS SO_KEEPALIVE before idle), and the error names the option that
 // failed.
 //
-// Setting an idle time again on a connection that has been silent for longer
-// sends a probe on Linux, see [Socket.SetKeepAliveIdle]. Windows before version
-// 1709 sets Idle and Interval together through SIO_KEEPALIVE_VALS, to the
+// Set it early: on a connection that has been silent for long, or has probes
+// unanswered, a change can end what is healthy; see "Set early" in the package
+// documentation. Windows before version 1709 sets Idle and Interval together through SIO_KEEPALIVE_VALS, to the
 // millisecond, which switches keepalive on; where it was off, SetConfig switches
 // it off again at once. There, one that is no option of its own is unsupported
 // without the other.
@@ -129,10 +129,11 @@ func (c Config) Supported() Config {
 //
 // Without the negative KeepAlive package net sets its own keepalive after connect
 // and overwrites c. On Linux the user timeout also bounds connect, to at least
-// 1 s. A dialer that asks for multipath TCP falls back to plain TCP by itself if
-// DialControl fails, and calls it again: with a user timeout it always dials
-// plain TCP. The error matches [errors.ErrUnsupported] if network is not TCP. On
-// plan9 net calls no Control function, and c is not applied.
+// 1 s, and may lengthen it. A dialer that asks for multipath TCP falls back to
+// plain TCP by itself if DialControl fails, and calls it again: with a user timeout
+// it always dials plain TCP. If network is not tcp, tcp4 or tcp6, the error matches
+// [errors.ErrUnsupported] and is no [*OptionError]. On plan9 net calls no Control
+// function, and c is not applied.
 func (c Config) DialControl(network, address string, rc syscall.RawConn) error {
 	return c.control(network, rc, stream)
 }
@@ -148,7 +149,8 @@ func (c Config) DialControl(network, address string, rc syscall.RawConn) error {
 // Without the negative KeepAlive package net sets its own keepalive on each
 // accepted connection. Where connections do not inherit (see the table of the
 // package documentation) the error matches [errors.ErrUnsupported], as it does if
-// network is not TCP; set the options of each connection after Accept there.
+// network is not tcp, tcp4 or tcp6; set the options of each connection after
+// Accept there.
 //
 // On Linux listeners of package net speak multipath TCP by default, which has no
 // user timeout. If c has one, net drops the error, opens plain TCP instead and
@@ -160,7 +162,9 @@ func (c Config) ListenControl(network, address string, rc syscall.RawConn) error
 }
 
 func (c Config) control(network string, rc syscall.RawConn, k kind) error {
-	if !strings.HasPrefix(network, "tcp") {
+	switch network {
+	case "tcp", "tcp4", "tcp6":
+	default:
 		return fmt.Errorf("tcpopt: network %q is not TCP: %w", network, errors.ErrUnsupported)
 	}
 	return Socket{raw: rc, kind: k}.SetConfig(c)
@@ -202,5 +206,17 @@ func (c Config) visit() visit {
 	if !keepIdle.needsOn {
 		v.addSwitch(c.KeepAlive)
 	}
+	if v.err == nil && c.Interval > 0 && c.Count > 0 && keepIdle.mostSum > 0 {
+		v.checkSum(keepIdle.rounded(c.Idle), keepInterval.rounded(c.Interval), c.Count)
+	}
 	return v
+}
+
+// checkSum refuses what the kernel would add up to less. A field that is left
+// alone counts as zero, since its value is not known.
+func (v *visit) checkSum(idle, interval time.Duration, count int) {
+	if most := keepIdle.mostSum; int64(count) > int64((most-idle)/interval) {
+		v.at = &keepCount
+		v.err = invalid(fmt.Sprintf("%d: out of range (idle + count × interval is at most %v)", count, most))
+	}
 }

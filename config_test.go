@@ -215,6 +215,51 @@ func TestUnboundedNever(t *testing.T) {
 	}
 }
 
+// TestSum has what the BSDs do not check: their timers would wrap.
+func TestSum(t *testing.T) {
+	count := tcpopt.KeepCountRow
+	if !count.Settable() || !tcpopt.KeepIdleRow.Settable() {
+		t.Skip("no idle time, or no count, on this OS")
+	}
+	const most = time.Hour // 60 s + 59 × 60 s.
+	for _, tt := range []struct {
+		name string
+		c    tcpopt.Config
+		bad  bool
+	}{
+		{"at the most", tcpopt.Config{Idle: time.Minute, Interval: time.Minute, Count: 59}, false},
+		{"count above", tcpopt.Config{Idle: time.Minute, Interval: time.Minute, Count: 60}, true},
+		{"idle above", tcpopt.Config{Idle: time.Minute + 1, Interval: time.Minute, Count: 59}, true},
+		{"interval above", tcpopt.Config{Idle: time.Minute, Interval: time.Minute + 1, Count: 59}, true},
+		{"idle alone above", tcpopt.Config{Idle: 2 * time.Hour, Interval: time.Minute, Count: 1}, true},
+		{"idle left alone", tcpopt.Config{Interval: time.Minute, Count: 60}, false},
+		{"idle left alone, above", tcpopt.Config{Interval: time.Minute, Count: 61}, true},
+		{"interval left alone", tcpopt.Config{Idle: 2 * time.Hour, Count: 60}, false},
+		{"count left alone", tcpopt.Config{Idle: 2 * time.Hour, Interval: time.Minute}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if row := tcpopt.KeepIntervalRow; row.Duration(row.Most()) <= time.Minute && tt.c.Interval > time.Minute {
+				t.Skip("an interval is a minute at most on this OS")
+			}
+			if err := tcpopt.ValidateSum(tt.c, 0); err != nil {
+				t.Errorf("without a sum: %v, want nil", err)
+			}
+			err := tcpopt.ValidateSum(tt.c, most)
+			if !tt.bad {
+				if err != nil {
+					t.Errorf("%v, want nil", err)
+				}
+				return
+			}
+			wantError(t, "Validate", err, count.Label(), syscall.EINVAL)
+			want := fmt.Sprintf("%d: out of range (idle + count × interval is at most 1h0m0s)", tt.c.Count)
+			if err != nil && !strings.HasSuffix(err.Error(), want) {
+				t.Errorf("%q does not end with %q", err, want)
+			}
+		})
+	}
+}
+
 // TestNothing is of the Config that asks for nothing, on what refuses all else.
 func TestNothing(t *testing.T) {
 	var nothing tcpopt.Config

@@ -340,7 +340,7 @@ func TestControlRefusesNetwork(t *testing.T) {
 func TestControlWithoutSocket(t *testing.T) {
 	for _, c := range []tcpopt.Config{{}, {KeepAlive: tcpopt.On}, {Idle: -1}, full} {
 		for name, f := range map[string]controlFunc{"DialControl": c.DialControl, "ListenControl": c.ListenControl} {
-			for _, network := range []string{"", "udp", "udp4", "ip4:1", "unix", "mptcp"} {
+			for _, network := range []string{"", "udp", "udp4", "ip4:1", "unix", "mptcp", "tcp7", "tcpx", "TCP"} {
 				if err := f(network, "", noControl{}); !errors.Is(err, errors.ErrUnsupported) {
 					t.Errorf("%+v.%s(%q) = %v, want %v", c, name, network, err, errors.ErrUnsupported)
 				}

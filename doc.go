@@ -52,13 +52,48 @@
 // [Config.Supported] is how to ask for best effort. Times are rounded up to the
 // system's unit, so that a time which is not zero never becomes zero. A value
 // out of range is refused with [syscall.EINVAL] before any system call. Every
-// error of a method is an [*OptionError] that names the option; a closed
-// connection is [net.ErrClosed]. Getters and setters do not allocate on a
+// error of a method of [Socket] is an [*OptionError] that names the option; a
+// closed connection is [net.ErrClosed]. Getters and setters do not allocate on a
 // [*net.TCPConn] or through TLS.
 //
-// Package net sets keepalive by itself on each connection that it dials or
-// accepts, to 15 s of idle time and 15 s of interval, and ignores the errors. A
-// negative KeepAlive field of [net.Dialer] or [net.ListenConfig] stops that.
+// # Set early
+//
+// Set options from the start: in a Control function, or right after Accept. On a
+// connection that has been silent for a while a change can end what is healthy:
+//
+//   - On Linux probes that are out already count against a new count. With three
+//     of them unanswered, a count of 3 ends the connection at the next probe that
+//     is due, even if the path works again by then.
+//   - On Linux a user timeout also counts from the last segment of the peer. On a
+//     connection that has been silent for almost as long, one probe goes out
+//     before it has passed, and one lost packet ends the connection.
+//   - On Linux an idle time that the silence already exceeds sends a probe at once,
+//     and each repetition of the call sends another.
+//   - On macOS, FreeBSD, NetBSD and illumos keepalive that is switched on or made
+//     shorter counts the silence before the call as well. A connection that has
+//     been silent for count × interval is ended after the idle time without a
+//     probe, unless something arrives from the peer before. So does OpenBSD when
+//     keepalive is switched on late. (Its TCP was run: FreeBSD 13.0 and NetBSD
+//     7.99.34. The others by their sources.)
+//
+// Where it must be late, write to the peer right after the call: its
+// acknowledgment begins everything anew.
+//
+// # Who else sets these
+//
+// Read back what is in effect with [Socket.Config], or with tcpopt ls from outside
+// of the program. Known to set some of these options without being asked:
+//
+//   - Package net, on each connection that it dials or accepts: keepalive on, 15 s
+//     of idle time, 15 s of interval and a count of 9. It ignores the errors. A
+//     negative KeepAlive field of [net.Dialer] or [net.ListenConfig] stops that.
+//     Nothing stops it for [net.FileListener], as socket activation uses it, and
+//     for [net.FileConn], which changes a socket that others may share.
+//   - grpc-go: its server sets a user timeout of 20 s on every connection, unless
+//     keepalive.ServerParameters has another Timeout; its client sets one with
+//     keepalive.ClientParameters. Either replaces the one that was set before.
+//   - go-sql-driver/mysql switches keepalive on. So do, by their sources, the
+//     listener of golang.org/x/crypto/acme/autocert, fasthttp and cloudsqlconn.
 //
 // # Systems
 //
@@ -69,20 +104,23 @@
 //	OS                |idle             |interval         |count           |user timeout      |inherits
 //	linux, android    |1 to 32767 s     |1 to 32767 s     |1 to 127        |0 to 2147483647 ms|yes
 //	windows           |1 to 4294967 s   |1 to 4294967 s   |1 to 255        |none              |yes
-//	darwin, ios       |1 to 4294967 s   |1 to 4294967 s   |1 to 2147483647 |0 to 2147483 s    |no
-//	freebsd           |1 to 4294967 s   |1 to 4294967 s   |1 to 2147483647 |0 to 4294967 s    |yes
+//	darwin, ios       |1 to 2147483 s   |1 to 2147483 s   |1 to 4294967    |0 to 2147483 s    |no
+//	freebsd           |1 to 4294967 s   |1 to 4294967 s   |1 to 4294967    |0 to 2147483 s    |yes
 //	dragonfly         |1 to 32767 s     |1 to 32767 s     |1 to 127        |none              |yes
-//	netbsd            |1 to 4294967 s/2 |1 to 4294967 s/2 |1 to 2147483647 |none              |no
+//	netbsd            |1 to 4294967 s/2 |1 to 4294967 s/2 |1 to 4294967    |none              |no
 //	openbsd           |read only        |read only        |read only       |none              |no
-//	illumos           |1 to 864000 s    |1 to 60 s        |1 to 71582      |1 to 2147483647 ms|no
+//	illumos           |1 to 864000 s    |1 to 60 s        |1 to 71582      |1 to 2147483647 ms|yes
 //	solaris           |10 to 864000 s   |10 to 864000 s   |1 to 2147483647 |1 to 2147483647 ms|no
 //	aix               |1 to 2147483647 s|1 to 2147483647 s|1 to 2147483647 |none              |no
 //	plan9, js, wasip1 |none             |none             |none            |none              |no
 //
 // Linux is where this was measured, on amd64 and 386, and on arm64, s390x and
 // mips by way of qemu's user mode. Windows was run under Wine 8.0 and 10.0, which
-// answer as versions before 1709 and as Windows 10. The other systems are
-// compiled only; their rows come from kernel sources and manuals.
+// answer as versions before 1709 and as Windows 10. Of NetBSD 7.99.34 and FreeBSD
+// 13.0 its TCP was run: the kernel's own code in a process, beside a Linux peer
+// whose cable was cut, and not this package on it. For the rest, these systems
+// and the others are compiled only; their rows come from kernel sources and
+// manuals.
 //
 // Linux: a socket takes at most 32767 s; the system-wide setting may be more. On
 // a multipath TCP socket, which a listener of package net is by default, there is
@@ -94,16 +132,27 @@
 // and interval together through SIO_KEEPALIVE_VALS, which cannot be read back. The
 // range of idle and interval is this package's; none is documented.
 //
-// macOS and iOS: SO_KEEPALIVE on a listening socket ends the listener, so it is
-// refused on what is known to listen. FreeBSD, DragonFly: the system may probe
-// where keepalive is off, see [Socket.KeepAlive].
+// macOS and iOS: before macOS 14 an idle time on a listening socket ends the
+// listener, so every setter is refused on what is known to listen. Idle +
+// count × interval in milliseconds must fit 32 bits; [Socket.SetConfig] refuses
+// what does not.
 //
-// FreeBSD: the user timeout, TCP_MAXUNACKTIME, is there since FreeBSD 14.
+// NetBSD: tcp(4) says seconds, the kernel has half-seconds, and those are used
+// here (run). An idle time or interval on a listening socket ends the listener, so
+// every setter is refused there; accepted connections inherit SO_KEEPALIVE alone.
+// A socket that has an idle time and does not connect within it cannot connect any
+// more: connect fails with EINVAL (run). The getters of idle, interval and count
+// are there since NetBSD 8. The sum is bounded as on macOS, in half-seconds.
+//
+// FreeBSD: the user timeout, TCP_MAXUNACKTIME, is there since FreeBSD 14. The sum
+// is bounded as on macOS. On a connection that the kernel has ended, the getters
+// of idle, interval and count, and so [Socket.Config], fail with ECONNRESET (run).
+// FreeBSD, DragonFly: the system may probe where keepalive is off, see
+// [Socket.KeepAlive].
+//
 // DragonFly: before 5.8 its options took milliseconds; this package speaks
-// seconds. NetBSD: tcp(4) says seconds, the kernel's sources have half-seconds,
-// and those are used here; not verified on a running system. OpenBSD: the
-// sysctls are read as seconds, which they are since 7.3. Solaris: 11.4 and
-// later. AIX: units as in package net, limits not known.
+// seconds. OpenBSD: the sysctls are read as seconds, which they are since 7.3.
+// Solaris: 11.4 and later. AIX: units as in package net, limits not known.
 //
 // illumos: setting interval or count alone makes the kernel derive the other;
 // unset they read as zero, since probes are then spaced by exponential backoff.

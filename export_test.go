@@ -72,6 +72,14 @@ func ValidateNever(c Config) error {
 	return c.Validate()
 }
 
+// ValidateSum is c.Validate on a system that adds idle and count × interval up in a
+// number that ends at most.
+func ValidateSum(c Config, most time.Duration) error {
+	defer func(was time.Duration) { keepIdle.mostSum = was }(keepIdle.mostSum)
+	keepIdle.mostSum = most
+	return c.Validate()
+}
+
 // DetectionTimeEndsBusy is c.DetectionTime on a system whose keepalive also ends
 // a connection with data in flight.
 func DetectionTimeEndsBusy(c Config) (idle, busy time.Duration) {

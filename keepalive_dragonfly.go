@@ -8,6 +8,7 @@ const (
 	timeUnit  = time.Second
 	mostTime  = 32767
 	mostCount = 127
+	mostSum   = 0 // It fits 32 bits.
 	inherits  = true
 )
 

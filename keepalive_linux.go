@@ -17,7 +17,7 @@ var (
 	keepCount    = option{label: "TCP_KEEPCNT", level: unix.IPPROTO_TCP, name: unix.TCP_KEEPCNT, least: 1, most: 127, inherits: true}
 
 	userTimeout = option{label: "TCP_USER_TIMEOUT", level: unix.IPPROTO_TCP, name: unix.TCP_USER_TIMEOUT, unit: time.Millisecond, most: math.MaxInt32, inherits: true, outranksCount: true,
-		note: "a multipath TCP socket has none; net.ListenConfig.SetMultipathTCP(false) gives plain TCP"}
+		note: "a multipath TCP socket has none; SetMultipathTCP(false) of net.Dialer or net.ListenConfig gives plain TCP"}
 
 	tcpInfo = option{label: "TCP_INFO", level: unix.IPPROTO_TCP, name: unix.TCP_INFO, progress: readProgress}
 )

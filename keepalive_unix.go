@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	// macOS, FreeBSD, OpenBSD and illumos answer 8, their bit, where it is on.
+	// macOS, FreeBSD, OpenBSD and illumos answer 8, their bit, where it is on; NetBSD 1.
 	keepAlive = option{label: "SO_KEEPALIVE", level: unix.SOL_SOCKET, name: unix.SO_KEEPALIVE, most: 1, inherits: keepIdle.inherits}
 
 	noDelay = option{label: "TCP_NODELAY", level: unix.IPPROTO_TCP, name: unix.TCP_NODELAY}

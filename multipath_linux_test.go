@@ -85,7 +85,7 @@ func TestMultipathListener(t *testing.T) {
 		s.SetConfig(tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Minute, UserTimeout: time.Second}),
 	} {
 		wantError(t, "a user timeout", err, "TCP_USER_TIMEOUT", errors.ErrUnsupported)
-		if want := "tcpopt: set TCP_USER_TIMEOUT: setsockopt: protocol not available (a multipath TCP socket has none; net.ListenConfig.SetMultipathTCP(false) gives plain TCP)"; err != nil && err.Error() != want {
+		if want := "tcpopt: set TCP_USER_TIMEOUT: setsockopt: protocol not available (a multipath TCP socket has none; SetMultipathTCP(false) of net.Dialer or net.ListenConfig gives plain TCP)"; err != nil && err.Error() != want {
 			t.Errorf("%q, want %q", err, want)
 		}
 		wantSystemCall(t, "a user timeout", err)

@@ -18,13 +18,14 @@ type option struct {
 	unit        time.Duration // of the kernel's number; 0: a count or a switch
 	least, most int64         // what may be set, in that unit
 	inherits    bool          // an accepted connection gets its listener's value
+	mostSum     time.Duration // idle: of idle + count × interval, which wraps above; 0: it cannot
 	system      string        // the system-wide setting to read where there is no option
 	fixed       int64         // what is built in where there is neither
 	note        string        // why a kernel or a socket may lack it
 
 	progress func(fd uintptr) (Progress, error) // the counters, where the row has them and no number
 
-	needsOn            bool // idle: it has no effect when set while SO_KEEPALIVE is off
+	needsOn            bool // idle: setting it arms no timer while SO_KEEPALIVE is off
 	endsBusy           bool // idle: keepalive also ends a connection with data in flight
 	rearmsWithInterval bool // idle: the next probe is due an interval after an answered one
 	outranksCount      bool // user timeout: it takes the place of count

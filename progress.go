@@ -14,8 +14,8 @@ type Progress struct {
 	Acked    uint64        // bytes of ours that the peer's kernel acknowledged
 	Pending  uint64        // bytes written and not acknowledged yet
 	Silence  time.Duration // since anything arrived from the peer; negative if the OS does not tell
-	Probes   int           // keepalive probes sent since then and unanswered; -1 if the OS does not tell
-	Aborted  bool          // the kernel has dropped the connection; after a FIN it has not
+	Probes   int           // keepalive and window probes sent since then and unanswered; -1 if the OS does not tell
+	Aborted  bool          // the connection is over: given up by the kernel, reset, or closed by both ends
 }
 
 // Progress returns the kernel's counters: TCP_INFO, SIOCINQ and SIOCOUTQ on Linux

@@ -64,15 +64,20 @@ func FromConn(c net.Conn) (Socket, error) {
 	return Socket{}, fmt.Errorf("tcpopt: %T wraps more than %d connections: %w", c, maxUnwrap, errors.ErrUnsupported)
 }
 
-// FromListener returns the Socket of l, a [*net.TCPListener] or another
-// listener that implements [syscall.Conn]. Options set on it are those of
-// every connection it accepts, at no cost per connection, on the systems where
-// accepted connections are known to inherit: Linux, FreeBSD, DragonFly and
-// Windows. On the others every setter of a listener's Socket fails with an error
-// that matches [errors.ErrUnsupported]. On macOS connections do not inherit the
-// idle time, and keepalive on a listening socket ends the listener. There, set
-// the options of each connection after Accept.
+// FromListener returns the Socket of l, whose keepalive package net overwrites on
+// each connection that it accepts, unless l comes from a [net.ListenConfig] with a
+// negative KeepAlive; [net.Listen] and [net.FileListener] give listeners that
+// overwrite. Connections that were queued before a change have nothing of it.
 //
+// For the rest, options set on a listener are those of every connection it
+// accepts, at no cost per connection, on the systems where accepted connections
+// are known to inherit: Linux, FreeBSD, DragonFly, illumos and Windows. On the
+// others every setter of a listener's Socket fails with an error that matches
+// [errors.ErrUnsupported]. On macOS before 14 and on NetBSD keepalive times on a
+// listening socket end the listener. There, set the options of each connection
+// after Accept.
+//
+// l is a [*net.TCPListener] or another listener that implements [syscall.Conn].
 // Call FromListener before [crypto/tls.NewListener], whose result hides the
 // socket. On Linux a listener of package net speaks multipath TCP unless
 // [net.ListenConfig.SetMultipathTCP] says no; such a listener has no user
@@ -97,8 +102,9 @@ func FromListener(l net.Listener) (Socket, error) {
 // it dials or accepts, unless the KeepAlive field of the [net.Dialer] or
 // [net.ListenConfig] is negative and its KeepAliveConfig is not enabled.
 //
-// It cannot be seen that rc will listen: on macOS, where keepalive ends a
-// listening socket, use [Config.ListenControl] or [FromListener], which refuse.
+// It cannot be seen that rc will listen: on macOS and NetBSD, where keepalive
+// times may end a listening socket, use [Config.ListenControl] or [FromListener],
+// which refuse.
 func FromRawConn(rc syscall.RawConn) Socket { return Socket{raw: rc} }
 
 // KeepAlive reports whether the system probes the peer of a silent connection:
@@ -132,15 +138,20 @@ func (s Socket) KeepAliveIdle() (time.Duration, error) {
 
 // SetKeepAliveIdle sets how long a connection is silent before the first
 // probe, and leaves on or off, interval and count as they were. d is rounded up
-// to whole seconds. Zero, a negative d and one beyond the system's range (see
-// the package documentation) are refused before any system call, with an error
-// that matches [syscall.EINVAL] and names the range.
+// to whole seconds, so SetKeepAliveIdle(30), which is 30 ns, sets 1 s. Zero, a
+// negative d and one beyond the system's range (see the package documentation) are
+// refused before any system call, with an error that matches [syscall.EINVAL] and
+// names the range.
+//
+// Set it early. On a connection that is already silent for longer than d, Linux
+// sends a probe at once, and each repetition sends another, so that repeating the
+// call on a dead connection ends it early. FreeBSD, NetBSD, macOS and illumos may
+// end a connection that has been silent for count × interval; see "Set early" in
+// the package documentation.
 //
 // Once set, an idle time cannot be given back to the system on Linux: only the
-// default's present value can be stored. On a connection that is already silent
-// for longer than d, Linux sends a probe at once, and each repetition sends
-// another, so that repeating the call on a dead connection ends it early. On
-// macOS the value takes effect only when keepalive is on already.
+// default's present value can be stored. On macOS it counts from the next segment
+// received, unless keepalive is on already.
 //
 // The error matches [errors.ErrUnsupported] on OpenBSD, plan9, js and wasip1,
 // and on a Windows before version 1709 that lacks the option; idle and interval
@@ -181,6 +192,11 @@ func (s Socket) KeepAliveCount() (int, error) {
 // [Socket.SetKeepAliveIdle]. With 1, a single lost packet ends a healthy
 // connection (RFC 9293, MUST-29). The error matches [errors.ErrUnsupported] on
 // OpenBSD, on Windows before version 1703, plan9, js and wasip1.
+//
+// Set it early. On Linux probes that are out already count: with n of them
+// unanswered the connection ends at the next that is due, even on a path that
+// works again. A write right after the call avoids that, since data in flight is
+// not probed for and its acknowledgment counts from zero.
 func (s Socket) SetKeepAliveCount(n int) error {
 	v := visit{op: "set"}
 	v.add(&keepCount, int64(n), keepCount.check(int64(n)))
@@ -209,7 +225,14 @@ func (s Socket) UserTimeout() (time.Duration, error) {
 //
 // On Linux a user timeout also takes the place of count: a silent connection is
 // given up at the first probe that is due after d, and a peer that acknowledges
-// but keeps its window shut for d is given up as well (tcp(7)).
+// but keeps its window shut for d is given up as well (tcp(7)). Set before connect
+// it also bounds connect: shorter times to 1 s at the least, and longer ones
+// lengthen it by a few SYNs (6.18: with the sysctl tcp_syn_retries at 2 from 7 s
+// to 11 s).
+//
+// FreeBSD, macOS and illumos look at it only when they retransmit, so that it may
+// take up to twice as long; macOS counts from the first retransmission (by their
+// sources).
 func (s Socket) SetUserTimeout(d time.Duration) error {
 	return s.setDuration(&userTimeout, d)
 }
