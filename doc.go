@@ -38,6 +38,7 @@
 // Read or Write then fails with an error for which [IsDeadPeer] is true. Tests
 // cut real cables to compare both with the kernel, on Linux; package tcpopttest
 // lets your own tests do the like on loopback, where a peer always answers.
+// [Config.MaxSilence] is what a NAT router or load balancer on the way must bear.
 //
 // Keepalive finds that the path or the peer's kernel is gone. It cannot find that
 // the peer's program hangs, since the kernel answers for it: that takes a

@@ -44,6 +44,26 @@ func sampleCensus() *census.Census {
 	}
 }
 
+// TestIntervalAboveIdle has the one thing in which DetectionTime of Linux is not
+// idle + count × interval, 21 s, without a user timeout.
+func TestIntervalAboveIdle(t *testing.T) {
+	s := census.Socket{Command: "a", Config: tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Second, Interval: 20 * time.Second, Count: 1}}
+	var b bytes.Buffer
+	printMetrics(&b, &census.Census{Sockets: []census.Socket{s}}, 0)
+	for _, line := range []string{`within_seconds="30"} 0`, `within_seconds="60"} 1`} {
+		if !strings.Contains(b.String(), line+"\n") {
+			t.Errorf("no %q in\n%s", line, &b)
+		}
+	}
+	if got := settings(&s, s.Config); !strings.Contains(got, "noticed: idle 40s") {
+		t.Errorf("settings are %q, want 40 s", got)
+	}
+	p := newPlan(40*time.Second, s.Config)
+	if len(p.Idle) != 2 || p.Idle[0].at != 20*time.Second || p.Idle[1].at != 40*time.Second {
+		t.Errorf("a plan of it is %+v, want a probe after 20 s and the end after 40 s", p.Idle)
+	}
+}
+
 func TestMetrics(t *testing.T) {
 	var b bytes.Buffer
 	printMetrics(&b, sampleCensus(), 1500*time.Microsecond)
