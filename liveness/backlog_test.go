@@ -130,3 +130,45 @@ func TestDelivered(t *testing.T) {
 		})
 	}
 }
+
+// TestDeliveredExactly is I6 too: a look finds that all up to the end of the probe is
+// acknowledged, and nothing else yet.
+func TestDeliveredExactly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &counters{p: tcpopt.Progress{Pending: 10}}
+		tr := newHeartbeat(2*s, 5*s, func() error {
+			c.add(0, 0, 4)
+			time.AfterFunc(s, func() { c.add(0, 14, -14) })
+			return nil
+		})
+		tr.Progress = c.progress
+		tr.Start()
+		tr.until(2 * s)
+		tr.until(tr.probes[0] + 2*s)
+		for range 20 {
+			c.add(0, 1, 0)
+			tr.until(tr.now() + s)
+		}
+		if len(tr.dead) != 1 {
+			t.Fatalf("dead at %v, want once", tr.dead)
+		}
+		wantBetween(t, "verdict", tr.dead[0]-tr.probes[0], 6750*ms, 7*s) // The first look and Timeout.
+	})
+}
+
+// TestBacklogFallsBack has a count of acknowledged bytes that falls back a little
+// between two looks, as on macOS and Windows: that is not the end of the backlog.
+func TestBacklogFallsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &counters{p: tcpopt.Progress{Acked: 1 << 40, Pending: 1000}}
+		tr := newHeartbeat(2*s, 5*s, func() error { c.add(0, 0, 4); return nil })
+		tr.Progress = c.progress
+		tr.Start()
+		for i := range 30 {
+			tr.until(tr.now() + 2*s)
+			c.add(0, []int64{5, -1}[i%2], -4)
+		}
+		tr.wantAlive(t)
+		tr.Stop()
+	})
+}

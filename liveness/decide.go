@@ -42,17 +42,17 @@ type probe struct {
 	known  bool
 	start  uint64 // in terms of acked: what is past it and acknowledged may be the probe
 	end    uint64 // of the probe, in the same terms
-	queued bool   // something was sent before it that was not acknowledged
+	queued bool   // at the last look something before it was not acknowledged
 	again  bool   // the Probe of an earlier round, or watch, has not returned
 }
 
 // A look is the time and the counters when the timer fires.
 type look struct {
 	now   time.Duration
-	late  time.Duration // since the timer was due
-	last  time.Duration // the last sign of life
-	p     tcpopt.Progress
-	known bool // what p is
+	late  time.Duration   // since the timer was due
+	last  time.Duration   // the last sign of life
+	p     tcpopt.Progress // zero if not known
+	known bool
 }
 
 // A step is what follows from a look: a verdict, a probe, or else another look.
@@ -94,7 +94,7 @@ func (w watch) decide(t terms, l look) (watch, step) {
 		if do.ask {
 			w.asking = ours
 		}
-	case l.known && l.p.Unread > 0:
+	case l.p.Unread > 0:
 		do.wait = t.idle
 	case l.late > t.idle/2 && !w.excused:
 		w.excused = true
@@ -112,7 +112,7 @@ func (w watch) due(l look) *probe {
 		at: l.now, from: l.now,
 		acked: l.p.Acked, known: l.known,
 		start: math.MaxUint64, end: math.MaxUint64,
-		queued: w.asking == ours || l.known && l.p.Pending > 0,
+		queued: l.p.Pending > 0,
 		again:  w.asking != nobodys,
 	}
 	switch {
@@ -153,9 +153,9 @@ func (w watch) await(t terms, l look, do step) (watch, step) {
 // delivered reports whether the peer's kernel has the probe, as far as is known.
 func (w *probe) delivered(asking bool, l look) bool {
 	if asking { // Probe may have written it and wait for the answer.
-		return l.known && l.p.Pending == 0 && l.p.Acked > w.start
+		return l.p.Pending == 0 && l.p.Acked > w.start
 	}
-	return !l.known || l.p.Pending == 0 || l.p.Acked >= w.end
+	return l.p.Pending == 0 || l.p.Acked >= w.end
 }
 
 func (w *watch) end() { w.running, w.probe = false, nil }
@@ -165,23 +165,21 @@ func (w *watch) end() { w.running, w.probe = false, nil }
 // nothing before it has had its Timeout then. It also begins anew while bytes wait
 // to be read: the answer may be behind them, where a full buffer keeps it out.
 func (w *probe) extend(now time.Duration, p tcpopt.Progress) {
-	if w.known && p.Acked < w.acked && w.acked-p.Acked > 1<<31 {
+	if w.acked > p.Acked+1<<31 {
 		w.start, w.end = 0, 0 // Wrapped; on macOS and Windows it falls by little.
 	}
 	before := p.Acked < w.end
 	if p.Unread > 0 || w.known && p.Acked > w.acked && w.acked < w.end && (before || w.queued) {
 		w.from = now
 	}
-	w.queued = w.queued || before
-	w.acked, w.known = p.Acked, true
+	w.acked, w.known, w.queued = p.Acked, true, before
 }
 
 // returned notes where in the stream the probe ends, now that Probe has returned,
-// or that it is to be called again: this one was of an earlier round, and its
-// answer may be what began the round that waits now. That of a former watch took
-// time from the probe that waited for it, which is given back.
+// or that it is to be called again: this one was of an earlier round or watch, and
+// its answer may be what began the round that waits now. Timeout begins with the
+// call.
 func (w *watch) returned(now, last time.Duration, p tcpopt.Progress, known bool) (again bool) {
-	former := w.asking == formers
 	w.asking = nobodys
 	if w.probe == nil {
 		return false
@@ -191,9 +189,7 @@ func (w *watch) returned(now, last time.Duration, p tcpopt.Progress, known bool)
 	switch {
 	case again:
 		w.asking = ours
-		if former {
-			w.probe.from = now
-		}
+		w.probe.from = now
 	case known:
 		w.probe.end = p.Acked + p.Pending
 	default:

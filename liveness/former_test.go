@@ -176,3 +176,26 @@ func formerResults(t *testing.T, ending, order string) {
 	}
 	<-second // Of its own Probe, or of none.
 }
+
+// TestFormerProbeReason has a former watch's Probe that does not return: nothing that
+// is acknowledged meanwhile can be the probe of this one.
+func TestFormerProbeReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &counters{p: tcpopt.Progress{Acked: 7}}
+		release := make(chan struct{})
+		tr := newHeartbeat(8*s, 5*s, func() error { <-release; return nil })
+		tr.Progress = c.progress
+		tr.Start()
+		tr.until(9 * s)
+		tr.Stop()
+		tr.Start()
+		tr.until(18 * s)
+		c.add(0, 10, 0) // Others have written.
+		tr.until(100 * s)
+		e, ok := errors.AsType[*liveness.Error](tr.err)
+		if len(tr.dead) != 1 || !ok || e.Reason != liveness.NoProgress {
+			t.Errorf("dead at %v of %v, want no progress, once", tr.dead, tr.err)
+		}
+		close(release)
+	})
+}

@@ -63,8 +63,8 @@ var epoch = time.Now()
 
 // Start begins to watch; the time now counts as the first sign of life. It may
 // be called again after Stop or the verdict, from Dead too: an idle timeout that
-// fires again and again. A Probe that has not returned by then delays the next,
-// and what it returns is not used. Start panics if the Monitor is running, if a field
+// fires again and again. The next Probe is not called before
+// one of the former watch has returned, whose result is not used. Start panics if the Monitor is running, if a field
 // that it needs is not set, or if a duration is not positive.
 func (m *Monitor) Start() {
 	switch {
@@ -184,7 +184,10 @@ func (m *Monitor) counters() (p tcpopt.Progress, known bool) {
 		return p, false
 	}
 	p, err := m.Progress()
-	return p, err == nil
+	if err != nil {
+		return tcpopt.Progress{}, false
+	}
+	return p, true
 }
 
 // redrawJitter gives the next round its own Idle.

@@ -83,3 +83,20 @@ func TestExtremes(t *testing.T) {
 		tr.Stop()
 	})
 }
+
+// TestTouchSeldom has touches so close together that one is enough.
+func TestTouchSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTrial(s)
+		tr.Start()
+		for _, tt := range [][2]time.Duration{{999, 0}, {1000, 1000}, {1001, 1000}, {1999, 1000}, {2000, 2000}} {
+			at, want := tt[0], tt[1]
+			tr.until(at)
+			tr.Touch()
+			if last := tr.Last().Sub(tr.start); last != want {
+				t.Errorf("Last() = %v after Touch at %v, want %v", last, at, want)
+			}
+		}
+		tr.Stop()
+	})
+}

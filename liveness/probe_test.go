@@ -4,6 +4,7 @@ import (
 	"io"
 	"math"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -270,6 +271,84 @@ func TestAskAgainOnce(t *testing.T) {
 		tr.until(100 * s)
 		if len(tr.probes) != 2 {
 			t.Errorf("probes at %v, want two", tr.probes)
+		}
+	})
+}
+
+// TestAskAgainInTime has a Probe that is late for the next round, by much of Timeout.
+// The one that waited for it has all of Timeout.
+func TestAskAgainInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var tr *trial
+		tr = newHeartbeat(4*s, 3*s, func() error {
+			switch len(tr.probes) {
+			case 1:
+				time.Sleep(tr.probes[0] + 8400*ms - tr.now())
+			case 2:
+				time.AfterFunc(2900*ms, tr.Touch)
+			}
+			return nil
+		})
+		tr.Start()
+		tr.until(4 * s)
+		time.Sleep(tr.probes[0] + 2*s - tr.now())
+		tr.Touch() // The next probe is due 5.5 to 6 s after the first.
+		tr.until(tr.probes[0] + 11300*ms)
+		tr.wantAlive(t)
+		tr.until(100 * s)
+		if len(tr.probes) != 3 || len(tr.dead) != 1 {
+			t.Errorf("probed at %v, dead at %v, want a third probe and its verdict", tr.probes, tr.dead)
+		}
+	})
+}
+
+// TestNotAgainIfHeard has a sign of life in the moment in which a probe is due, and a
+// Probe of the round before that returns then.
+func TestNotAgainIfHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		var touch sync.Once
+		var tr *trial
+		tr = newHeartbeat(4*s, 3*s, func() error { <-release; return nil })
+		tr.Progress = func() (tcpopt.Progress, error) {
+			if tr.now() > 8*s {
+				go touch.Do(func() {
+					synctest.Wait() // Until the probe is due.
+					tr.Touch()
+					close(release)
+				})
+			}
+			return tcpopt.Progress{}, io.EOF
+		}
+		tr.Start()
+		tr.until(6 * s)
+		tr.Touch()
+		tr.until(11 * s) // The next look but one is not before 13 s.
+		if len(tr.probes) != 1 {
+			t.Errorf("probed at %v, want once", tr.probes)
+		}
+		tr.Stop()
+	})
+}
+
+// TestAskAgainFails has a Probe that is called again when it is late, and fails then.
+func TestAskAgainFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var tr *trial
+		tr = newHeartbeat(4*s, 3*s, func() error {
+			if len(tr.probes) > 1 {
+				time.Sleep(s)
+				return io.ErrClosedPipe
+			}
+			time.Sleep(8 * s)
+			return nil
+		})
+		tr.Start()
+		tr.until(6 * s)
+		tr.Touch()
+		tr.until(100 * s)
+		if len(tr.probes) != 2 || len(tr.dead) != 1 || tr.dead[0] != tr.probes[1]+s || tr.err != io.ErrClosedPipe {
+			t.Errorf("probed at %v, dead at %v of %v, want of the second Probe's error", tr.probes, tr.dead, tr.err)
 		}
 	})
 }
