@@ -602,14 +602,14 @@ func TestLsAgreesWithSS(t *testing.T) {
 			start(t, httpProgram.Command(net.JoinHostPort(h.IPv6.String(), "0")), h.Start).Line(t)
 		}, 10, 0, "map[15:10]"},
 		{"PostgreSQL", func(t *testing.T, h *netlab.Host) {
-			startPostgres(t, h)
+			labtest.StartPostgres(t, h)
 			conninfo := "user=postgres dbname=postgres host=" + h.IPv4.String()
 			for _, more := range []string{"", "keepalives=0", "keepalives=0", "keepalives_idle=77", "options='-c tcp_keepalives_idle=99'"} {
 				client(t, h, `SELECT 6 * 7;`, "42", "psql", "-XAt", conninfo+" "+more)
 			}
 		}, 8, 2, "map[77:1 99:1 7200:8]"},
 		{"Redis", func(t *testing.T, h *netlab.Host) {
-			startRedis(t, h)
+			labtest.StartRedis(t, h)
 			server := h.IPv4.String()
 			for range 3 {
 				client(t, h, "PING", "PONG", "redis-cli", "-h", server)

@@ -363,7 +363,7 @@ http {
 `)
 	args := []string{"-e", "stderr", "-p", dir + "/", "-c", main}
 	output(t, h, "nginx", append(args, "-t")...)
-	pid := launch(t, h, syscall.SIGTERM, "event method", exec.Command(nginx, args...))
+	pid := labtest.Launch(t, h, syscall.SIGTERM, "event method", exec.Command(nginx, args...))
 	c := dialIn(t, h, "127.0.0.1:8080")
 	if _, err := c.Write([]byte("GET /none HTTP/1.1\r\nHost: here\r\n\r\n")); err != nil {
 		t.Fatal(err)
@@ -388,7 +388,7 @@ func TestPlanHAProxy(t *testing.T) {
 	ready := filepath.Join(filepath.Dir(file), "ready.cfg")
 	write(t, ready, "backend ready\n\toption httpchk\n\tserver ready 127.0.0.1:8079 check inter 1h\n")
 	isReady, accept := acceptIn(t, h, "127.0.0.1:8079"), acceptIn(t, h, "127.0.0.1:8080")
-	pid := launch(t, h, syscall.SIGTERM, "", exec.Command(haproxy, "-db", "-f", file, "-f", ready))
+	pid := labtest.Launch(t, h, syscall.SIGTERM, "", exec.Command(haproxy, "-db", "-f", file, "-f", ready))
 	isReady()
 	dialIn(t, h, "127.0.0.1:8081")
 	accept()
@@ -401,7 +401,7 @@ func TestPlanLibpq(t *testing.T) {
 	a, b := labtest.NewHost(t), labtest.NewHost(t)
 	labtest.NewCable(t, a, b)
 	psql := findProgram(t, "psql")
-	startPostgres(t, b)
+	labtest.StartPostgres(t, b)
 	text, _ := planned(t, "libpq", "conninfo")
 	// After the query it reads until the end of its input.
 	cmd := exec.Command(psql, "-X", "-A", "-t", "-c", "select 6 * 7", "-f", "-", fmt.Sprintf("host=%v user=postgres dbname=postgres %s", b.IPv4, text))

@@ -527,7 +527,7 @@ func TestFaultSetRedis(t *testing.T) {
 	t.Parallel()
 	near, far := labtest.NewHost(t), labtest.NewHost(t)
 	cable := labtest.NewCable(t, near, far)
-	startRedis(t, far)
+	labtest.StartRedis(t, far)
 	subscriber := func() *labtest.Process {
 		t.Helper()
 		cmd := exec.Command(findProgram(t, "redis-cli"), "-h", far.IPv4.String(), "subscribe", "news")

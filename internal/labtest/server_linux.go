@@ -1,0 +1,158 @@
+package labtest
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tcpopt/tcpopt/internal/netlab"
+)
+
+// FindProgram returns the path of a program of somebody else. Where it is
+// missing, the test is skipped, or fails where the environment has
+// TCPOPT_PROGRAMS=required.
+func FindProgram(t testing.TB, name string) string {
+	t.Helper()
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/lib/postgresql/*/bin"} {
+		found, err := filepath.Glob(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range found {
+			if path, err := exec.LookPath(path); err == nil {
+				return path
+			}
+		}
+	}
+	if os.Getenv("TCPOPT_PROGRAMS") == "required" {
+		t.Fatalf("no program %s here", name)
+	}
+	t.Skipf("no program %s here", name)
+	panic("not reached")
+}
+
+// Launch starts a server in h, which the signal sig ends with the test, waits
+// until it says ready in a line of its output, if that is not empty, and returns
+// its process.
+func Launch(t testing.TB, h *netlab.Host, sig syscall.Signal, ready string, cmd *exec.Cmd) (pid string) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = w, w
+	err = h.Start(cmd)
+	w.Close()
+	Need(t, err)
+	var said bytes.Buffer // Read by others once done is closed.
+	isReady, done := make(chan bool), make(chan bool)
+	go func() {
+		defer close(done)
+		waiting := ready != ""
+		for lines := bufio.NewScanner(r); lines.Scan(); {
+			said.WriteString(lines.Text() + "\n")
+			if waiting && strings.Contains(lines.Text(), ready) {
+				waiting = false
+				close(isReady)
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		cmd.Process.Signal(sig)
+		kill := time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() })
+		cmd.Wait()
+		kill.Stop()
+		<-done // Its children too have closed their standard error.
+		r.Close()
+		if t.Failed() {
+			t.Logf("%s said\n%s", cmd.Path, &said)
+		}
+	})
+	if ready != "" {
+		select {
+		case <-isReady:
+		case <-done:
+			t.Fatalf("%s ended", cmd.Path)
+		case <-time.After(30 * time.Second):
+			t.Fatalf("%s is not ready after 30s", cmd.Path)
+		}
+	}
+	return strconv.Itoa(cmd.Process.Pid)
+}
+
+// StartPostgres starts a PostgreSQL server in h, at port 5432 of all its
+// addresses, whose user postgres needs no password.
+func StartPostgres(t testing.TB, h *netlab.Host) {
+	t.Helper()
+	initdb, err := filepath.EvalSymlinks(FindProgram(t, "initdb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, attr := unprivileged(t)
+	data := filepath.Join(dir, "data")
+	init := exec.Command(initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	init.Dir, init.SysProcAttr = dir, attr()
+	if out, err := init.CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v\n%s", err, out)
+	}
+	const access = "host all all all trust\n"
+	if err := os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte(access), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(filepath.Dir(initdb), "postgres"), "-D", data, "-c", "listen_addresses=*", "-c", "port=5432",
+		"-c", "unix_socket_directories=", "-c", "dynamic_shared_memory_type=mmap", "-c", "fsync=off")
+	cmd.Dir, cmd.SysProcAttr = dir, attr()
+	Launch(t, h, syscall.SIGINT, "ready to accept connections", cmd)
+}
+
+// StartRedis starts a Redis server in h, at port 6379.
+func StartRedis(t testing.TB, h *netlab.Host) {
+	t.Helper()
+	cmd := exec.Command(FindProgram(t, "redis-server"), "--bind", h.IPv4.String(), "--protected-mode", "no", "--save", "")
+	cmd.Dir = t.TempDir()
+	Launch(t, h, syscall.SIGTERM, "Ready to accept connections", cmd)
+}
+
+// StartMariaDB starts a MariaDB server in h, at port 3306, to which everybody is
+// root.
+func StartMariaDB(t testing.TB, h *netlab.Host) {
+	t.Helper()
+	server := FindProgram(t, "mariadbd")
+	dir, attr := unprivileged(t)
+	cmd := exec.Command(server, "--no-defaults", "--datadir="+dir, "--skip-grant-tables", "--bind-address="+h.IPv4.String(),
+		"--port=3306", "--socket="+filepath.Join(dir, "socket"), "--innodb-use-native-aio=0", "--innodb-buffer-pool-size=8M")
+	cmd.Dir, cmd.SysProcAttr = dir, attr()
+	Launch(t, h, syscall.SIGTERM, "ready for connections", cmd)
+}
+
+// unprivileged returns a directory, and what makes a program that refuses root
+// the directory's owner.
+func unprivileged(t testing.TB) (dir string, attr func() *syscall.SysProcAttr) {
+	t.Helper()
+	// Not t.TempDir, which nobody else may enter.
+	dir, err := os.MkdirTemp("", "tcpopt-server-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if os.Getuid() != 0 {
+		return dir, func() *syscall.SysProcAttr { return nil }
+	}
+	const nobody = 65534
+	if err := os.Chown(dir, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	return dir, func() *syscall.SysProcAttr {
+		return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	}
+}
