@@ -34,13 +34,13 @@ import (
 // [Progress].Aborted.
 //
 // ETIMEDOUT is a timeout to package net. So a library that takes every timeout
-// for a deadline of its own reads again, and returns the EOF. Seen to hide the
-// verdict: pgx in Exec, go-redis, go-sql-driver/mysql, yamux and
-// golang.org/x/crypto/ssh in NewSession; grpc-go keeps its text alone, and
-// gorilla/websocket 1.5.3 has an error without Unwrap. Seen to keep it: net/http,
-// crypto/tls, pgx in WaitForNotification, lib/pq, redigo, coder/websocket, ssh in
-// Wait, sarama and nats.go. The example has a connection that keeps it for all
-// that pass errors on.
+// for a deadline of its own reads again, and returns the EOF: seen of pgx,
+// go-redis, yamux and golang.org/x/crypto/ssh in NewSession. Others drop the
+// cause of their errors: go-sql-driver/mysql, grpc-go, of which the text remains,
+// and gorilla/websocket 1.5.3, whose error has no Unwrap. Seen to keep the
+// verdict: net/http, crypto/tls, lib/pq, redigo, coder/websocket, ssh in Wait,
+// sarama and nats.go. The example has a connection that keeps it for those who
+// read again, and can be asked for it where the cause is dropped.
 func IsDeadPeer(err error) bool {
 	// Breadth first, since a branch may have no end.
 	for queue, i := append(make([]error, 0, 16), err), 0; i < len(queue); i++ {

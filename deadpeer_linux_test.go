@@ -349,12 +349,15 @@ func TestFaultVerdictConn(t *testing.T) {
 					_, werr := c.Write(make([]byte, 1))
 					errs = append(errs, rerr, werr)
 				}
+				if err := c.Verdict(); tcpopt.IsDeadPeer(err) == reset {
+					t.Errorf("Verdict() = %v, want a dead peer: %v", err, !reset)
+				}
 				for i, err := range errs {
 					if tcpopt.IsDeadPeer(err) == reset {
 						t.Errorf("error %d: %v, want a dead peer: %v", i, err, !reset)
 					}
 					var e net.Error
-					if !reset && (errors.As(fmt.Errorf("wrapped: %w", err), &e) && e.Timeout() || os.IsTimeout(err) || errors.Is(err, os.ErrDeadlineExceeded)) {
+					if i > 1 && !reset && (errors.As(fmt.Errorf("wrapped: %w", err), &e) && e.Timeout() || os.IsTimeout(err) || errors.Is(err, os.ErrDeadlineExceeded)) {
 						t.Errorf("error %d: %v is a timeout", i, err)
 					}
 				}

@@ -3,13 +3,14 @@
 package tcpopt_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
-	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -37,15 +38,24 @@ func ExampleIsDeadPeer() {
 	// true read tcp: read: connection timed out
 }
 
-// A verdictConn remembers the verdict that the kernel tells one Read or Write.
+// A verdictConn remembers the verdict, which the kernel tells one Read or Write,
+// and lets all later ones fail with it.
 type verdictConn struct {
 	net.Conn
-	once    sync.Once
+	verdict atomic.Pointer[verdict]
 	told    chan struct{} // closed when there is a verdict
-	verdict verdict
 }
 
 func keepVerdict(c net.Conn) *verdictConn { return &verdictConn{Conn: c, told: make(chan struct{})} }
+
+// Verdict returns the verdict, if any, to those whose client drops the causes of
+// its errors.
+func (c *verdictConn) Verdict() error {
+	if v := c.verdict.Load(); v != nil {
+		return v
+	}
+	return nil
+}
 
 func (c *verdictConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
@@ -61,11 +71,9 @@ func (c *verdictConn) judge(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case tcpopt.IsDeadPeer(err):
-		c.once.Do(func() {
-			c.verdict = verdict{err}
-			close(c.told)
-		})
+	case tcpopt.IsDeadPeer(err) && c.verdict.CompareAndSwap(nil, &verdict{err}):
+		close(c.told)
+		return err
 	case (errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE)) && aborted(c.Conn):
 		// The other of Read and Write is being told, this one or of a reset.
 		select {
@@ -73,12 +81,7 @@ func (c *verdictConn) judge(err error) error {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	select {
-	case <-c.told:
-		return c.verdict
-	default:
-		return err
-	}
+	return cmp.Or(c.Verdict(), err)
 }
 
 func aborted(c net.Conn) bool {
@@ -90,13 +93,13 @@ func aborted(c net.Conn) bool {
 	return err == nil && p.Aborted
 }
 
-// A verdict is no timeout, so that nobody reads again for it; the error within is
-// found by errors.Is and errors.As.
+// A verdict that was told before is no timeout, so that nobody reads a third time;
+// errors.Is and errors.As find the error within.
 type verdict struct{ error }
 
-func (v verdict) Unwrap() error { return v.error }
-func (verdict) Timeout() bool   { return false }
-func (verdict) Temporary() bool { return false }
+func (v *verdict) Unwrap() error { return v.error }
+func (*verdict) Timeout() bool   { return false }
+func (*verdict) Temporary() bool { return false }
 
 // A client is what several libraries are.
 type client struct {
