@@ -411,6 +411,9 @@ func TestSilenceOwn(t *testing.T) {
 				t.Skipf("tcpopttest: this kernel cannot silence this peer: %s: %v", w.Name, os.NewSyscallError("setsockopt", err))
 			}
 			got := record(t, func(tb testing.TB) { tcpopttest.SilenceBy(tb, peer, w) })
+			if errno := unix.ENOPROTOOPT.Error(); strings.Contains(got.skip, errno) {
+				t.Skip(got.skip) // An emulator that cannot ask for the filter.
+			}
 			if want := w.Name + ": the socket has one of its own"; !strings.Contains(got.fatal, want) || got.skip != "" || got.cleanups != 0 {
 				t.Errorf("fatal %q, skip %q, %d cleanups, want fatal %q", got.fatal, got.skip, got.cleanups, want)
 			}
