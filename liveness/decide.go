@@ -115,13 +115,21 @@ func (w watch) due(l look) *probe {
 		queued: l.p.Pending > 0,
 		again:  w.asking != nobodys,
 	}
-	switch {
-	case w.asking == ours: // Where that one began is forgotten.
+	switch w.asking {
+	case ours: // Where that one began is forgotten.
 		p.start = 0
-	case w.asking == nobodys && l.known:
-		p.start = l.p.Acked + l.p.Pending
+	case nobodys:
+		p.start = written(l.p, l.known)
 	}
 	return p
+}
+
+// written is how much has been written, or more than can be if it is not known.
+func written(p tcpopt.Progress, known bool) uint64 {
+	if !known {
+		return math.MaxUint64
+	}
+	return p.Acked + p.Pending
 }
 
 // await decides while a probe has no answer.
@@ -189,7 +197,7 @@ func (w *watch) returned(now, last time.Duration, p tcpopt.Progress, known bool)
 	switch {
 	case again:
 		w.asking = ours
-		w.probe.from = now
+		w.probe.from, w.probe.start = now, written(p, known)
 	case known:
 		w.probe.end = p.Acked + p.Pending
 	default:

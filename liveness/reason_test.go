@@ -110,6 +110,55 @@ func TestReasonOfEarlierProbe(t *testing.T) {
 	}
 }
 
+// TestReasonOfSecondProbe has a Probe that returns late, for a round or a watch that
+// waits to call it again. That one does not return, and may not have been written.
+func TestReasonOfSecondProbe(t *testing.T) {
+	for _, former := range []bool{false, true} {
+		for _, delivered := range []bool{false, true} {
+			t.Run(fmt.Sprintf("former %v, delivered %v", former, delivered), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					c := &counters{}
+					first, second := make(chan struct{}), make(chan struct{})
+					var tr *trial
+					tr = newHeartbeat(8*s, 5*s, func() error {
+						if len(tr.probes) == 1 {
+							c.add(0, 4, 0)
+							<-first
+							return nil
+						}
+						if delivered {
+							c.add(0, 4, 0)
+						}
+						<-second
+						return nil
+					})
+					tr.Progress = c.progress
+					tr.Start()
+					tr.until(9 * s)
+					if former {
+						tr.Stop()
+						tr.Start()
+					} else {
+						tr.Touch()
+					}
+					tr.until(18 * s) // The next is due at 17 s at the latest.
+					close(first)
+					tr.until(100 * s)
+					want := liveness.NoProgress
+					if delivered {
+						want = liveness.NoReply
+					}
+					e, ok := errors.AsType[*liveness.Error](tr.err)
+					if len(tr.dead) != 1 || len(tr.probes) != 2 || !ok || e.Reason != want {
+						t.Errorf("probed at %v, dead at %v of %v, want of %v", tr.probes, tr.dead, tr.err, want)
+					}
+					close(second)
+				})
+			})
+		}
+	}
+}
+
 // TestReasonFallsBack has a count of acknowledged bytes that falls back a little,
 // as on macOS and Windows, when all is acknowledged.
 func TestReasonFallsBack(t *testing.T) {
