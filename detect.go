@@ -93,8 +93,8 @@ func firstProbe(idle, interval time.Duration) time.Duration {
 }
 
 // Within returns the Config that asks the kernel to notice a dead peer within d,
-// whether data is in flight or not: three probes, an interval of a sixth of d, an
-// idle time of the rest, and where the system has it a user timeout of d. d is
+// whether data is in flight or not: three probes, an interval of a sixth of d, or
+// more where the rest is too long for an idle time, an idle time of the rest, and where the system has it a user timeout of d. d is
 // rounded down to whole seconds. Its [Config.DetectionTime] is d; see there for
 // what is nominal about that. One lost probe does not end a connection (RFC 9293,
 // MUST-29), and idle is at most five intervals, so that a late timer costs no
@@ -104,7 +104,7 @@ func firstProbe(idle, interval time.Duration) time.Duration {
 // refused with an error that names the limit and matches [syscall.EINVAL]. Where
 // a socket has no times of its own (OpenBSD, plan9, js, wasip1), the error
 // matches [errors.ErrUnsupported]. The least is more on Solaris, 30 s; the most is
-// 18h12m16s on Linux.
+// 36h24m28s on Linux.
 //
 // All this is promised of a connection that has the Config from the start. One
 // that is silent when it is set may end for one lost packet, and on some systems
@@ -149,7 +149,9 @@ func within(whole time.Duration) (c Config, least time.Duration) {
 		tick := max(time.Second, keepInterval.duration(keepInterval.least))
 		first := max(time.Second, keepIdle.duration(keepIdle.least))
 		least = first + 2*tick
-		c.Interval = min(max((whole/6).Round(time.Second), tick), keepInterval.duration(keepInterval.most))
+		// What the longest idle time leaves over is shared by three intervals.
+		c.Interval = max((whole / 6).Round(time.Second), tick, time.Duration(ceil(whole-keepIdle.duration(keepIdle.most), 3*time.Second))*time.Second)
+		c.Interval = min(c.Interval, keepInterval.duration(keepInterval.most))
 		c.Count = 3
 		if whole < first+3*c.Interval {
 			c.Count = 2
