@@ -77,7 +77,7 @@ func IsDeadPeer(err error) bool {
 }
 
 // maxErrors is how many errors of a tree are looked at; a loop has no end.
-const maxErrors = 1 << 16
+const maxErrors = 1 << 14
 
 // otherCalls are the system calls that fail with an errno of a dead peer and
 // say nothing of an established connection.

@@ -114,10 +114,12 @@ func (e boastError) Is(error) bool {
 }
 
 func TestIsDeadPeerOddErrors(t *testing.T) {
-	if len(tcpopt.DeadPeer) == 0 {
-		t.Skip("no dead peer is known on this OS")
+	// Where no dead peer is known, it is enough that the walk ends.
+	known := len(tcpopt.DeadPeer) > 0
+	verdict := opError("read", "tcp", io.EOF)
+	if known {
+		verdict = opError("read", "tcp", tcpopt.DeadPeer[0])
 	}
-	verdict := opError("read", "tcp", tcpopt.DeadPeer[0])
 	deep := verdict
 	for range 1000 {
 		deep = fmt.Errorf("%w", errors.Join(io.EOF, deep))
@@ -134,8 +136,8 @@ func TestIsDeadPeerOddErrors(t *testing.T) {
 		"beside nil":     sliceError{nil, (*net.OpError)(nil), (*fs.PathError)(nil), (*pointerError)(nil), &pointerError{}, verdict},
 		"beside a panic": sliceError{boastError{panics: true}, verdict},
 	} {
-		if !tcpopt.IsDeadPeer(err) {
-			t.Errorf("%s: IsDeadPeer() = false", name)
+		if is := tcpopt.IsDeadPeer(err); is != known {
+			t.Errorf("%s: IsDeadPeer() = %v, want %v", name, is, known)
 		}
 	}
 	for name, err := range map[string]error{
