@@ -25,6 +25,9 @@ func TestAllocs(t *testing.T) {
 				t.Errorf("%s: %s allocates %v times", name, tt.name, n)
 			}
 		}
+		if n := testing.AllocsPerRun(100, func() { s.SetSupported(full) }); n != 0 {
+			t.Errorf("%s: SetSupported(%+v) allocates %v times", name, full, n)
+		}
 		c := full
 		if s.SetConfig(c) != nil {
 			c.UserTimeout = 0

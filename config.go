@@ -36,7 +36,7 @@ type Config struct {
 // [Socket.SetConfig] then refuses to restore it, and says so. On FreeBSD a
 // connection that the kernel has ended cannot be read: the error is ECONNRESET.
 func (s Socket) Config() (Config, error) {
-	v := visit{op: "get", blank: true}
+	v := visit{op: "get", spare: true}
 	for _, o := range [...]*option{&keepAlive, &keepIdle, &keepInterval, &keepCount, &userTimeout} {
 		v.add(o, 0, nil)
 	}
@@ -85,6 +85,48 @@ func (s Socket) SetConfig(c Config) error {
 	return s.do(&v)
 }
 
+// SetSupported is [Socket.SetConfig] for as much of c as there is here: what this
+// system, its kernel or this socket lacks is left out, and is no error. It returns
+// c with the fields that were left out zero, and the others as given. So the
+// result is c if all of it was set, and Config{} where nothing could be: on plan9,
+// js and wasip1, and on a listener of [FromListener] whose connections are not
+// known to inherit.
+//
+// On a multipath TCP socket, which many connections of a Linux server are, it sets
+// all but the user timeout, where SetConfig refuses all. A value that is out of
+// the range of an option that is there is refused, and nothing has changed. Any
+// other refusal is an error too, and the Config is what had been set by then.
+func (s Socket) SetSupported(c Config) (Config, error) {
+	v := c.Supported().visit()
+	v.spare = true
+	err := s.do(&v)
+	return v.written(c), err
+}
+
+// written is what the visit has set of c.
+func (v *visit) written(c Config) (done Config) {
+	for i, o := range v.rows[:v.done] {
+		if v.lacks[i] {
+			continue
+		}
+		switch o {
+		case &keepAlive:
+			done.KeepAlive = c.KeepAlive
+		case &keepIdle:
+			done.Idle = c.Idle
+		case &keepInterval:
+			done.Interval = c.Interval
+		case &keepPair:
+			done.Idle, done.Interval = c.Idle, c.Interval
+		case &keepCount:
+			done.Count = c.Count
+		case &userTimeout:
+			done.UserTimeout = c.UserTimeout
+		}
+	}
+	return done
+}
+
 // Validate returns the error with which [Socket.SetConfig] would refuse c on
 // every socket of this system: a field that is negative or out of range, or one
 // that the system lacks. It asks no socket.
@@ -99,10 +141,12 @@ func (c Config) Validate() error {
 // Supported returns c without the fields that this system lacks. It drops and
 // never clamps: a value out of range stays, for Validate and SetConfig to
 // refuse. It knows the system, not your socket and not the kernel's version: a
-// multipath TCP socket of Linux and FreeBSD 13 have no user timeout all the same.
+// multipath TCP socket of Linux and FreeBSD 13 have no user timeout all the same,
+// and with one in c, SetConfig(c.Supported()) sets nothing there. Use
+// [Socket.SetSupported] for that, and Supported for the Control functions.
 func (c Config) Supported() Config {
 	paired := c.paired()
-	if !keepAlive.present() {
+	if !keepAlive.present() && c.KeepAlive <= Off { // Others are wrong everywhere.
 		c.KeepAlive = Leave
 	}
 	if !paired && !keepIdle.present() {

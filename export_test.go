@@ -2,6 +2,7 @@ package tcpopt
 
 import (
 	"fmt"
+	"math"
 	"syscall"
 	"time"
 )
@@ -78,6 +79,35 @@ func ValidateSum(c Config, most time.Duration) error {
 	defer func(was time.Duration) { keepIdle.mostSum = was }(keepIdle.mostSum)
 	keepIdle.mostSum = most
 	return c.Validate()
+}
+
+// WithRows runs f with the rows of a system that has no options, or only the
+// switch, as OpenBSD, where the other values can be read.
+func WithRows(on bool, f func()) {
+	rows := [...]*option{&keepAlive, &keepIdle, &keepInterval, &keepCount, &userTimeout, &keepPair}
+	var was [len(rows)]option
+	for i, o := range rows {
+		was[i] = *o
+		defer func() { *o = was[i] }()
+	}
+	for _, o := range rows {
+		*o = option{label: o.label, unit: o.unit}
+	}
+	if on {
+		keepAlive = was[0]
+		keepAlive.inherits = false
+		keepIdle.fixed, keepInterval.fixed, keepCount.fixed = 7200, 75, 8
+	}
+	f()
+}
+
+// SetSupportedBadIdle has a kernel that refuses the idle time, checked or not.
+func SetSupportedBadIdle(s Socket, c Config) (Config, error) {
+	defer func(was time.Duration) { keepIdle.unit = was }(keepIdle.unit)
+	defer func(was int64) { keepIdle.most = was }(keepIdle.most)
+	keepIdle.unit, keepIdle.most = 1, math.MaxInt32
+	c.Idle = math.MaxInt32
+	return s.SetSupported(c)
 }
 
 // DetectionTimeEndsBusy is c.DetectionTime on a system whose keepalive also ends

@@ -77,13 +77,13 @@ func (o *option) unsupported() error {
 	return fmt.Errorf("%s: %w", cmp.Or(o.note, "not on "+runtime.GOOS), errors.ErrUnsupported)
 }
 
-// read returns the value in effect. If blank, what the socket lacks is 0 and no
+// read returns the value in effect. If spare, what the socket lacks is 0 and no
 // error.
-func (o *option) read(fd uintptr, blank bool) (n int64, lacks bool, err error) {
+func (o *option) read(fd uintptr, spare bool) (n int64, lacks bool, err error) {
 	switch {
 	case o.present():
 		n, err = getsockopt(fd, o)
-		if blank && lacksOption(err) {
+		if spare && lacksOption(err) {
 			return 0, true, nil
 		}
 		return n, false, o.refused("getsockopt", err)
@@ -92,14 +92,19 @@ func (o *option) read(fd uintptr, blank bool) (n int64, lacks bool, err error) {
 		return n, false, err
 	case o.fixed != 0:
 		return o.fixed, false, nil
-	case blank:
+	case spare:
 		return 0, true, nil
 	}
 	return 0, false, o.unsupported()
 }
 
-func (o *option) write(fd uintptr, n int64) error {
-	return o.refused(setsockopt(fd, o, n))
+// write sets n. If spare, what the socket lacks is left alone and no error.
+func (o *option) write(fd uintptr, n int64, spare bool) (lacks bool, err error) {
+	call, err := setsockopt(fd, o, n)
+	if spare && lacksOption(err) {
+		return true, nil
+	}
+	return false, o.refused(call, err)
 }
 
 // refused tells of the system call and, if the kernel lacks the option, why.

@@ -70,6 +70,7 @@ func TestSystemCalls(t *testing.T) {
 		{"four", func(s tcpopt.Socket) {
 			s.SetConfig(tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Minute, Interval: time.Minute, Count: 3})
 		}, 0, 4},
+		{"supported", func(s tcpopt.Socket) { s.SetSupported(full) }, 0, 5},
 		{"refused", func(s tcpopt.Socket) {
 			for _, o := range allTimes {
 				for _, d := range badInConfig(o) {

@@ -73,6 +73,10 @@ var allCalls = []struct {
 	{"SetUserTimeout", tcpopt.UserTimeoutRow.Label(), func(s tcpopt.Socket) error { return s.SetUserTimeout(time.Minute) }},
 	{"Config", tcpopt.KeepAliveRow.Label(), func(s tcpopt.Socket) error { _, err := s.Config(); return err }},
 	{"SetConfig", tcpopt.KeepAliveRow.Label(), func(s tcpopt.Socket) error { return s.SetConfig(tcpopt.Config{KeepAlive: tcpopt.Off}) }},
+	{"SetSupported", tcpopt.KeepAliveRow.Label(), func(s tcpopt.Socket) error {
+		_, err := s.SetSupported(tcpopt.Config{KeepAlive: tcpopt.Off})
+		return err
+	}},
 	{"Progress", tcpopt.TCPInfoRow.Label(), func(s tcpopt.Socket) error { _, err := s.Progress(); return err }},
 }
 
@@ -119,7 +123,7 @@ func TestMethods(t *testing.T) {
 		}
 		labels[tt.name] = tt.label
 	}
-	tries := map[string]int{"Config": 1, "SetConfig": 1, "Progress": 1} // Not of one option.
+	tries := map[string]int{"Config": 1, "SetConfig": 1, "SetSupported": 1, "Progress": 1} // Not of one option.
 	for _, o := range entries() {
 		if o.set != "Set"+o.get {
 			t.Errorf("%s is tried with %s", o.get, o.set)
@@ -211,7 +215,9 @@ func TestUnsupportedOS(t *testing.T) {
 		t.Skip("this OS has socket options")
 	}
 	for _, tt := range allCalls {
-		wantError(t, tt.name, tt.call(tcpopt.FromRawConn(noControl{})), tt.label, errors.ErrUnsupported)
+		if tt.name != "SetSupported" { // It leaves out all, in TestSetSupportedElsewhere.
+			wantError(t, tt.name, tt.call(tcpopt.FromRawConn(noControl{})), tt.label, errors.ErrUnsupported)
+		}
 	}
 	if _, err := tcpopt.Defaults(); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("Defaults() = %v, want errors.ErrUnsupported", err)

@@ -101,7 +101,8 @@ type visit struct {
 	n     [5]int64 // the rows' values
 	len   int
 	ask   bool    // first ask whether the socket is TCP
-	blank bool    // get: what this socket lacks reads as 0
+	done  int     // how many of the rows
+	spare bool    // what this socket lacks reads as 0 and is not set
 	lacks [5]bool // what it lacks
 	ran   bool    // the descriptor was reached
 	at    *option // the row in hand, which err is about
@@ -147,10 +148,15 @@ func (v *visit) addPair(idle, interval time.Duration) {
 	v.add(&keepPair, i<<32|n, cmp.Or(err, nerr))
 }
 
-// inherited reports whether accepted connections get every row from a listener.
+// inherited reports whether accepted connections get every row from a listener,
+// which lacks the others.
 func (v *visit) inherited() bool {
-	for _, o := range v.rows[:v.len] {
-		if !o.inherits {
+	for i, o := range v.rows[:v.len] {
+		switch {
+		case o.inherits:
+		case v.spare:
+			v.lacks[i] = true
+		default:
 			v.at = o
 			return false
 		}
@@ -168,16 +174,18 @@ func (v *visit) run(fd uintptr) {
 	for i, o := range v.rows[:v.len] {
 		v.at = o
 		switch {
+		case v.lacks[i]:
 		case o.progress != nil:
 			v.progress, v.err = o.progress(fd)
 		case v.op == "set":
-			v.err = o.write(fd, v.n[i])
+			v.lacks[i], v.err = o.write(fd, v.n[i], v.spare)
 		default:
-			v.n[i], v.lacks[i], v.err = o.read(fd, v.blank)
+			v.n[i], v.lacks[i], v.err = o.read(fd, v.spare)
 		}
 		if v.err != nil {
 			return
 		}
+		v.done++
 	}
 }
 
