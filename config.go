@@ -17,9 +17,9 @@ type Config struct {
 	// UserTimeout is TCP_USER_TIMEOUT or its equivalent; see the getters and setters
 	// of Socket. A zero field is "cannot be read here" when it was read and "leave
 	// alone" when it is applied; on Linux a sysctl of zero reads as zero too. A
-	// UserTimeout of [Unbounded] is none: so it reads where none is set, and so it
-	// is taken away again, which [Socket.UserTimeout] and [Socket.SetUserTimeout]
-	// write as zero.
+	// UserTimeout of [Unbounded] is none, read and applied, so that what was read
+	// can be put back; [Socket.UserTimeout] and [Socket.SetUserTimeout] have zero
+	// for that.
 	Idle        time.Duration
 	Interval    time.Duration
 	Count       int

@@ -27,8 +27,8 @@
 // A [Socket] comes from a connection ([FromConn], also through TLS), from a
 // listener ([FromListener]) or, before connect or bind, from a Control function
 // ([FromRawConn]). It has a getter and a setter for each option, and
-// [Socket.Config] and [Socket.SetConfig] for all of them at once.
-// [Config.DialControl] and [Config.ListenControl] set them from the start.
+// [Socket.Config], [Socket.SetConfig] and [Socket.SetSupported] for all of them at
+// once. [Config.DialControl] and [Config.ListenControl] set them from the start.
 // [Defaults] tells what a new socket gets, and [SystemSettings] where that is
 // set.
 //
@@ -47,12 +47,13 @@
 //
 // # Rules
 //
-// Nothing is set that was not asked for, and this package has no defaults of its
-// own. Nothing is silently ignored: what the system, its kernel or the socket
-// lacks is an error that matches [errors.ErrUnsupported], and
-// [Config.Supported] is how to ask for best effort. Times are rounded up to the
-// system's unit, so that a time which is not zero never becomes zero. A value
-// out of range is refused with [syscall.EINVAL] before any system call. Every
+// Nothing is set that was not asked for: a zero field of a [Config] is left alone,
+// and this package has no defaults of its own. Nothing is silently ignored: what
+// the system, its kernel or the socket lacks is an error that matches
+// [errors.ErrUnsupported], and [Socket.SetSupported] is how to ask for best
+// effort: it returns what it set. Times are rounded up to the system's unit, so
+// that a time which is not zero never becomes zero. A value out of range is
+// refused with [syscall.EINVAL] before any system call. Every
 // error of a method of [Socket] is an [*OptionError] that names the option; a
 // closed connection is [net.ErrClosed]. Getters and setters do not allocate on a
 // [*net.TCPConn] or through TLS.

@@ -4,7 +4,6 @@ package tcpopt_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log"
 	"net"
@@ -35,12 +34,12 @@ func Example() {
 		Interval:  10 * time.Second,
 		Count:     2,
 	}
-	err = s.SetConfig(want)
-	if errors.Is(err, errors.ErrUnsupported) {
-		err = s.SetConfig(want.Supported()) // As good as this system can.
-	}
+	set, err := s.SetSupported(want) // SetConfig: all of it, or an error.
 	if err != nil {
 		log.Fatal(err)
+	}
+	if set != want {
+		log.Printf("of %+v this system has %+v", want, set)
 	}
 	inEffect, err := s.Config()
 	fmt.Println(inEffect.KeepAlive, err)
@@ -95,7 +94,7 @@ func ExampleFromConn() {
 	srv.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		s, err := tcpopt.FromConn(c)
 		if err == nil {
-			err = s.SetConfig(tcpopt.Config{KeepAlive: tcpopt.On, Idle: 30 * time.Second}.Supported())
+			_, err = s.SetSupported(tcpopt.Config{KeepAlive: tcpopt.On, Idle: 30 * time.Second})
 		}
 		if err != nil {
 			log.Print(err)
