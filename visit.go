@@ -88,7 +88,7 @@ func (s Socket) control(v *visit) error {
 }
 
 // errNotRun is of a [syscall.RawConn] that is a stub, or whose error was lost.
-var errNotRun = errors.New("Control of this RawConn did not call its function")
+var errNotRun = errors.New("the RawConn's Control did not call its function")
 
 // fileClosed is what a closed *os.File says. Unlike what its other methods
 // return, that of its RawConn matches nothing, not even [os.ErrClosed].
