@@ -1,6 +1,7 @@
 package tcpopt_test
 
 import (
+	"net"
 	"testing"
 
 	"github.com/tcpopt/tcpopt"
@@ -10,7 +11,7 @@ import (
 func TestAllocs(t *testing.T) {
 	plain, _ := connect(t, "tcp4", false)
 	secure, _ := connectTLS(t)
-	sockets := map[string]tcpopt.Socket{"tcp": fromConn(t, plain), "tls": fromConn(t, secure)}
+	sockets := map[string]tcpopt.Socket{"tcp": fromConn(t, plain), "tls": fromConn(t, secure), "descriptor": fromFD(t, plain)}
 	for _, tt := range multipathSubjects(t) {
 		if tt.missing == nil {
 			sockets[tt.name] = tt.socket
@@ -36,6 +37,17 @@ func TestAllocs(t *testing.T) {
 			t.Errorf("%s: SetConfig(%+v) allocates %v times", name, c, n)
 		}
 	}
+}
+
+// fromFD is the Socket of the descriptor of c, which is to stay open.
+func fromFD(t *testing.T, c *net.TCPConn) (s tcpopt.Socket) {
+	t.Helper()
+	rc, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rc.Control(func(fd uintptr) { s = tcpopt.FromFD(fd) })
+	return s
 }
 
 func BenchmarkSocket(b *testing.B) {

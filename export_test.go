@@ -174,3 +174,7 @@ func Misnumbered() Row {
 	o.label, o.level, o.name = "TCP_MISNUMBERED", keepAlive.level, 0x7fff
 	return Row{&o}
 }
+
+// MaxFD is the greatest descriptor that FromFD takes.
+const MaxFD = uintptr(maxFD)
+

@@ -23,6 +23,8 @@ var onlyTCP = &noDelay
 
 var systemRows []systemRow
 
+const maxFD = ^uintptr(0)
+
 func (o *option) present() bool { return false }
 
 func getsockopt(uintptr, *option) (int64, error) { return 0, errors.ErrUnsupported }

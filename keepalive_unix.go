@@ -4,6 +4,7 @@ package tcpopt
 
 import (
 	"errors"
+	"math"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,6 +17,9 @@ var (
 
 	keepPair option
 )
+
+// maxFD is the greatest descriptor; a greater number would be cut to another's.
+const maxFD = math.MaxInt32
 
 func (o *option) present() bool { return o.name != 0 }
 

@@ -41,6 +41,8 @@ const together = "not an option before Windows 10 version 1709, where SetConfig 
 // in different versions, so each is tried on its own.
 var tried [windows.TCP_KEEPINTVL + 1]atomic.Int32
 
+const maxFD = ^uintptr(0) // Of a SOCKET.
+
 const (
 	has = iota + 1
 	lacks

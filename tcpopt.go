@@ -2,7 +2,6 @@ package tcpopt
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"syscall"
 	"time"
@@ -18,51 +17,40 @@ import (
 type Socket struct {
 	conn *net.TCPConn    // set apart from raw: only the concrete type is reached without allocating
 	raw  syscall.RawConn // any other
+	fd   uintptr         // of a descriptor
 	kind kind
 }
 
-// kind is what is known of Socket.raw.
+// kind is what is known of a Socket that has no conn.
 type kind uint8
 
 const (
-	unknown  kind = iota // asked at each call whether it is TCP
-	stream               // TCP, asked once
-	listener             // TCP, accepting connections
+	unknown    kind = iota // asked at each call whether it is TCP
+	descriptor             // fd, asked at each call as well
+	stream                 // TCP, asked once
+	listener               // TCP, accepting connections
 )
-
-// maxUnwrap is how many wrappers FromConn looks through; they may be a ring.
-const maxUnwrap = 16
 
 // FromConn returns the Socket of c.
 //
-// c is a [*net.TCPConn], or anything that leads to one by a method
-// NetConn() net.Conn, as [*crypto/tls.Conn] does. Any other c that implements
-// [syscall.Conn] is asked once whether it is a TCP socket. The error matches
-// [errors.ErrUnsupported] if c is something else, such as a [*net.UDPConn], a
-// [*net.UnixConn] or one end of [net.Pipe], and [syscall.EINVAL] if c is nil.
+// c is a [*net.TCPConn], or anything that leads to one. FromConn looks through
+// wrappers, one after the other: a method NetConn() net.Conn, as [*crypto/tls.Conn]
+// has, and an embedded net.Conn, as in struct{ net.Conn; … } or a pointer to it. In
+// between, whatever implements [syscall.Conn] is asked once whether it is a TCP
+// socket.
+//
+// The error matches [errors.ErrUnsupported] if c is something else, such as a
+// [*net.UDPConn], a [*net.UnixConn] or one end of [net.Pipe], or if it does not lead
+// to its socket; then set the options in a Control function, or call FromConn with
+// the connection that c was made from. It matches [syscall.EINVAL] if c, or what it
+// leads to, is nil.
+//
+// A type that embeds the connection of several streams leads to that connection:
+// options are set for all of them, and [Socket.Progress] is about all of them. Do
+// not call FromConn while c may be exchanging its connection.
 //
 // FromConn changes nothing on c.
-func FromConn(c net.Conn) (Socket, error) {
-	inner := c
-	for range maxUnwrap + 1 {
-		switch t := inner.(type) {
-		case nil:
-			return Socket{}, fmt.Errorf("tcpopt: %T holds no connection: %w", c, syscall.EINVAL)
-		case *net.TCPConn:
-			if t == nil {
-				return Socket{}, fmt.Errorf("tcpopt: nil %T: %w", t, syscall.EINVAL)
-			}
-			return Socket{conn: t}, nil
-		case interface{ NetConn() net.Conn }:
-			inner = t.NetConn()
-		case syscall.Conn:
-			return fromSyscallConn(t, stream)
-		default:
-			return Socket{}, fmt.Errorf("tcpopt: %T is not a TCP connection: %w", inner, errors.ErrUnsupported)
-		}
-	}
-	return Socket{}, fmt.Errorf("tcpopt: %T wraps more than %d connections: %w", c, maxUnwrap, errors.ErrUnsupported)
-}
+func FromConn(c net.Conn) (Socket, error) { return fromConn(c) }
 
 // FromListener returns the Socket of l, whose keepalive package net overwrites on
 // each connection that it accepts, unless l comes from a [net.ListenConfig] with a
@@ -74,23 +62,14 @@ func FromConn(c net.Conn) (Socket, error) {
 // are known to inherit: Linux, FreeBSD, DragonFly, illumos and Windows. On the
 // others every setter of a listener's Socket fails with an error that matches
 // [errors.ErrUnsupported]. On macOS before 14 and on NetBSD keepalive times on a
-// listening socket end the listener. There, set the options of each connection
-// after Accept.
+// listening socket end the listener. [NewListener] sets the options of each
+// connection after Accept, on every system.
 //
-// l is a [*net.TCPListener] or another listener that implements [syscall.Conn].
-// Call FromListener before [crypto/tls.NewListener], whose result hides the
-// socket. On Linux a listener of package net speaks multipath TCP unless
-// [net.ListenConfig.SetMultipathTCP] says no; such a listener has no user
-// timeout.
-func FromListener(l net.Listener) (Socket, error) {
-	switch t := l.(type) {
-	case nil:
-		return Socket{}, fmt.Errorf("tcpopt: nil listener: %w", syscall.EINVAL)
-	case syscall.Conn:
-		return fromSyscallConn(t, listener)
-	}
-	return Socket{}, fmt.Errorf("tcpopt: %T does not give its socket: %w", l, errors.ErrUnsupported)
-}
+// l is a [*net.TCPListener], another listener that implements [syscall.Conn], or one
+// that embeds a net.Listener, as those of [crypto/tls.NewListener] and [NewListener]
+// do. On Linux a listener of package net speaks multipath TCP unless
+// [net.ListenConfig.SetMultipathTCP] says no; such a listener has no user timeout.
+func FromListener(l net.Listener) (Socket, error) { return fromListener(l) }
 
 // FromRawConn returns the Socket of rc, as [net.Dialer.Control] and
 // [net.ListenConfig.Control] get it before connect and before bind. Each call
@@ -106,6 +85,21 @@ func FromListener(l net.Listener) (Socket, error) {
 // times may end a listening socket, use [Config.ListenControl] or [FromListener],
 // which refuse.
 func FromRawConn(rc syscall.RawConn) Socket { return Socket{raw: rc} }
+
+// FromFD returns the Socket of a descriptor, on Windows of a SOCKET, for code that
+// has no connection of package net. fd stays the caller's: it must be open, and not
+// be closed and used anew, during each call of a method. Each call first asks
+// whether it is a TCP socket; if it is not, the error matches
+// [errors.ErrUnsupported].
+//
+// A descriptor that is closed is the system's error, EBADF, and never
+// [net.ErrClosed]; on Windows it is not a TCP socket. On Unix a number above
+// [math.MaxInt32], which the system would cut, is refused with an error that
+// matches [syscall.EINVAL].
+//
+// The runtime may close the descriptor of an [*os.File] or of a connection of
+// package net when nothing else refers to that: use [FromRawConn] or [FromConn].
+func FromFD(fd uintptr) Socket { return Socket{fd: fd, kind: descriptor} }
 
 // KeepAlive reports whether the system probes the peer of a silent connection:
 // SO_KEEPALIVE, RFC 9293 section 3.8.4. While the sysctl

@@ -8,21 +8,8 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"syscall"
 	"time"
 )
-
-// fromSyscallConn asks c once whether it is TCP.
-func fromSyscallConn(c syscall.Conn, k kind) (Socket, error) {
-	raw, err := c.SyscallConn()
-	if err == nil {
-		err = Socket{raw: raw}.control(&visit{ask: true})
-	}
-	if err != nil {
-		return Socket{}, fmt.Errorf("tcpopt: %T: %w", c, err)
-	}
-	return Socket{raw: raw, kind: k}, nil
-}
 
 func (s Socket) get(o *option) (int64, error) {
 	v := visit{op: "get"}
@@ -46,17 +33,19 @@ func (s Socket) setDuration(o *option, d time.Duration) error {
 // nothing to do.
 func (s Socket) do(v *visit) error {
 	switch {
-	case s.conn == nil && s.raw == nil:
+	case s.conn == nil && s.raw == nil && s.kind != descriptor:
 		v.at = cmp.Or(v.at, &keepAlive)
 		v.err = invalid("zero Socket")
 	case v.err != nil:
 	case v.len == 0:
 	case !keepAlive.present(): // Nor is RawConn.Control implemented there.
 		v.err = v.at.unsupported()
+	case s.fd > maxFD:
+		v.err = invalid(fmt.Sprintf("descriptor %d: out of range (0 to %d)", s.fd, uintptr(maxFD)))
 	case s.kind == listener && v.op == "set" && !v.inherited():
 		v.err = fmt.Errorf("on a listener, whose connections are not known to inherit it on %s: %w", runtime.GOOS, errors.ErrUnsupported)
 	default:
-		v.ask = s.conn == nil && s.kind == unknown
+		v.ask = s.conn == nil && s.kind <= descriptor
 		v.err = s.control(v)
 	}
 	if v.err == nil {
@@ -67,6 +56,10 @@ func (s Socket) do(v *visit) error {
 
 // control is the one way to the descriptor.
 func (s Socket) control(v *visit) error {
+	if s.kind == descriptor {
+		v.run(s.fd)
+		return v.err
+	}
 	if s.conn == nil {
 		w := *v // Only this copy escapes.
 		err := s.raw.Control(func(fd uintptr) { w.run(fd) })
