@@ -1,8 +1,10 @@
 package tcpopt
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"net"
 	"syscall"
 	"time"
 )
@@ -24,6 +26,19 @@ type Config struct {
 	Interval    time.Duration
 	Count       int
 	UserTimeout time.Duration
+}
+
+// ConfigFromNet returns what [net.TCPConn.SetKeepAliveConfig] sets for k, where a
+// zero time is 15 s, a zero count is 9, and what is negative is left alone. If
+// k.Enable is false it is Off, with the times all the same; a [net.Dialer] and a
+// [net.ListenConfig] ignore such a k.
+func ConfigFromNet(k net.KeepAliveConfig) Config {
+	return Config{
+		KeepAlive: SwitchOf(k.Enable),
+		Idle:      max(0, cmp.Or(k.Idle, 15*time.Second)),
+		Interval:  max(0, cmp.Or(k.Interval, 15*time.Second)),
+		Count:     max(0, cmp.Or(k.Count, 9)),
+	}
 }
 
 // Config returns everything in effect on the socket, read in one visit to its
@@ -193,8 +208,7 @@ func (c Config) DialControl(network, address string, rc syscall.RawConn) error {
 // Without the negative KeepAlive package net sets its own keepalive on each
 // accepted connection. Where connections do not inherit (see the table of the
 // package documentation) the error matches [errors.ErrUnsupported], as it does if
-// network is not tcp, tcp4 or tcp6; set the options of each connection after
-// Accept there.
+// network is not tcp, tcp4 or tcp6; use [NewListener] there.
 //
 // On Linux listeners of package net speak multipath TCP by default, which has no
 // user timeout. If c has one, net drops the error, opens plain TCP instead and

@@ -119,6 +119,39 @@ func TestConfigReturns(t *testing.T) {
 	}
 }
 
+// TestConfigFromNet compares with what package net sets.
+func TestConfigFromNet(t *testing.T) {
+	for _, k := range []net.KeepAliveConfig{
+		{},
+		{Enable: true},
+		{Enable: true, Idle: 33 * time.Second, Interval: 11 * time.Second, Count: 4},
+		{Idle: 33 * time.Second, Interval: 11 * time.Second, Count: 4},
+		{Enable: true, Idle: 1500 * time.Millisecond, Interval: 1, Count: 1},
+		{Enable: true, Idle: -1, Interval: 11 * time.Second},
+		{Enable: true, Interval: -time.Hour, Count: 3},
+		{Enable: true, Idle: time.Minute, Count: -1},
+		{Enable: true, Idle: -1, Interval: -1, Count: -1},
+	} {
+		c := tcpopt.ConfigFromNet(k)
+		if c.KeepAlive == tcpopt.Leave || c.Idle < 0 || c.Interval < 0 || c.Count < 0 || c.UserTimeout != 0 {
+			t.Errorf("ConfigFromNet(%+v) = %+v", k, c)
+		}
+		if !tcpopt.KeepIdleRow.Settable() || !tcpopt.KeepIntervalRow.Settable() || !tcpopt.KeepCountRow.Settable() {
+			continue // Package net sets no more than it must there.
+		}
+		client, server := connect(t, "tcp4", false)
+		if err := client.SetKeepAliveConfig(k); err != nil {
+			t.Fatal(err)
+		}
+		if err := fromConn(t, server).SetConfig(c); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := config(t, fromConn(t, server)), config(t, fromConn(t, client)); got != want {
+			t.Errorf("ConfigFromNet(%+v) = %+v sets %+v, and package net %+v", k, c, got, want)
+		}
+	}
+}
+
 func TestSetConfigRefusedChangesNothing(t *testing.T) {
 	for _, tt := range subjects(t) {
 		tt.run(t, func(t *testing.T) {

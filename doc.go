@@ -24,11 +24,14 @@
 //	inEffect, err := s.Config()
 //	idle, busy := inEffect.DetectionTime()
 //
-// A [Socket] comes from a connection ([FromConn], also through TLS), from a
-// listener ([FromListener]) or, before connect or bind, from a Control function
-// ([FromRawConn]). It has a getter and a setter for each option, and
-// [Socket.Config], [Socket.SetConfig] and [Socket.SetSupported] for all of them at
-// once. [Config.DialControl] and [Config.ListenControl] set them from the start.
+// A [Socket] comes from a connection ([FromConn], also through TLS and other
+// wrappers), from a listener ([FromListener]), from a Control function before
+// connect or bind ([FromRawConn]), or from a descriptor ([FromFD]). It has a getter
+// and a setter for each option, and [Socket.Config], [Socket.SetConfig] and
+// [Socket.SetSupported] for all of them at once. [Config.DialControl] sets them from
+// the start, and [NewListener] on each accepted connection; where connections
+// inherit, [Config.ListenControl] does it at no cost. [ConfigFromNet] takes the
+// setting of a program that has a [net.KeepAliveConfig].
 // [Defaults] tells what a new socket gets, and [SystemSettings] where that is
 // set.
 //
@@ -89,8 +92,9 @@
 //   - Package net, on each connection that it dials or accepts: keepalive on, 15 s
 //     of idle time, 15 s of interval and a count of 9. It ignores the errors. A
 //     negative KeepAlive field of [net.Dialer] or [net.ListenConfig] stops that.
-//     Nothing stops it for [net.FileListener], as socket activation uses it, and
-//     for [net.FileConn], which changes a socket that others may share.
+//     Nothing stops it for [net.FileListener], as socket activation uses it, where
+//     [NewListener] sets options after it, and for [net.FileConn], which changes a
+//     socket that others may share.
 //   - grpc-go: its server sets a user timeout of 20 s on every connection, unless
 //     keepalive.ServerParameters has another Timeout; its client sets one with
 //     keepalive.ClientParameters. Either replaces the one that was set before.

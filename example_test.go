@@ -113,30 +113,6 @@ func ExampleFromConn() {
 	// Output: 404
 }
 
-// The values of a net.KeepAliveConfig, where zero means 15 s, 15 s and 9 and a
-// negative value means "leave alone".
-func ExampleConfig() {
-	std := net.KeepAliveConfig{Enable: true, Idle: time.Minute, Count: -1}
-	c := tcpopt.Config{
-		KeepAlive: tcpopt.SwitchOf(std.Enable),
-		Idle:      orDefault(std.Idle, 15*time.Second),
-		Interval:  orDefault(std.Interval, 15*time.Second),
-		Count:     orDefault(std.Count, 9),
-	}
-	fmt.Printf("%+v\n", c)
-	// Output: {KeepAlive:On Idle:1m0s Interval:15s Count:0 UserTimeout:0s}
-}
-
-func orDefault[T int | time.Duration](v, zero T) T {
-	switch {
-	case v == 0:
-		return zero
-	case v < 0:
-		return 0
-	}
-	return v
-}
-
 // exampleServer returns the address of a server that accepts connections.
 func exampleServer() string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -178,3 +178,5 @@ func Misnumbered() Row {
 // MaxFD is the greatest descriptor that FromFD takes.
 const MaxFD = uintptr(maxFD)
 
+// LeftOut is what a listener says of a connection that got less than c.
+func LeftOut(c, got Config) error { return c.leftOut(got) }
