@@ -274,6 +274,8 @@ func TestNewListenerHTTP(t *testing.T) {
 	}
 }
 
+type listenerAlias = net.Listener
+
 // TestFromListenerWrapped has listeners that say nothing of what they wrap.
 func TestFromListenerWrapped(t *testing.T) {
 	inner := listen(t, "tcp4", false)
@@ -317,6 +319,7 @@ func TestFromListenerWrapped(t *testing.T) {
 		{"embeds nil", limited{}, syscall.EINVAL},
 		{"17 wrappers", deep, errors.ErrUnsupported},
 		{"something else", gives{}, errors.ErrUnsupported},
+		{"closed alias", struct{ listenerAlias }{inner}, errors.ErrUnsupported},
 	} {
 		if s, err := tcpopt.FromListener(tt.l); !errors.Is(err, tt.want) || s != (tcpopt.Socket{}) {
 			t.Errorf("%s: FromListener = %v, %v, want %v", tt.name, s, err, tt.want)

@@ -108,6 +108,7 @@ func TestFromConnEmbedded(t *testing.T) {
 		"named":           named{Inner: client},
 		"embedded struct": struct{ pointer }{pointer{Conn: client}},
 		"its own type":    struct{ another }{client},
+		"closed alias":    struct{ alias }{client},
 		"17 embedded":     deep(17, client),
 		"what is no TCP":  &pointer{Conn: pipe},
 	} {
@@ -137,6 +138,8 @@ type pointer struct {
 }
 
 type another net.Conn
+
+type alias = net.Conn
 
 type function func()
 

@@ -85,7 +85,8 @@ func embedded[T any](outer any) (inner T, ok bool) {
 		return inner, false
 	}
 	for i := range v.NumField() {
-		if f := v.Type().Field(i); f.Anonymous && f.Type == reflect.TypeFor[T]() {
+		f := v.Type().Field(i)
+		if f.Anonymous && f.IsExported() && f.Type == reflect.TypeFor[T]() { // By an alias it may be closed.
 			inner, _ = v.Field(i).Interface().(T)
 			return inner, true
 		}
