@@ -172,3 +172,41 @@ func TestBacklogFallsBack(t *testing.T) {
 		tr.Stop()
 	})
 }
+
+// TestDeliveredAlone is I6 for a probe that had nothing before it: that a look finds
+// it acknowledged, and nothing else, is no reason to wait longer.
+func TestDeliveredAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &counters{}
+		tr := newHeartbeat(2*s, 5*s, func() error {
+			c.add(0, 0, 4)
+			time.AfterFunc(s, func() { c.add(0, 4, -4) })
+			return nil
+		})
+		tr.Progress = c.progress
+		tr.Start()
+		tr.until(60 * s)
+		tr.want(t, tr.probes[0]+5*s, liveness.NoReply, tr.probes[0]+5*s)
+	})
+}
+
+// TestDeliveredBeforeReturn is I6 for a Probe that returns after a look has found all
+// acknowledged: what others write then is behind the probe.
+func TestDeliveredBeforeReturn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &counters{}
+		tr := newHeartbeat(2*s, 5*s, func() error {
+			c.add(0, 4, 0)
+			time.Sleep(3 * s)
+			time.AfterFunc(100*ms, func() { c.add(0, 1, 0) })
+			return nil
+		})
+		tr.Progress = c.progress
+		tr.Start()
+		tr.until(60 * s)
+		if len(tr.dead) != 1 {
+			t.Fatalf("dead at %v, want once", tr.dead)
+		}
+		wantBetween(t, "verdict", tr.dead[0]-tr.probes[0], 6750*ms, 7*s) // The first look and Timeout.
+	})
+}
