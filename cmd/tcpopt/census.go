@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/tcpopt/tcpopt/internal/census"
 )
@@ -11,7 +12,7 @@ import (
 func takeCensus(q *census.Query) (*census.Census, error) {
 	c, err := census.Take(q)
 	if errors.Is(err, census.ErrNoProcess) {
-		return nil, fmt.Errorf("no process is named %s", printable(q.Command))
+		return nil, fmt.Errorf("no process is named %s", printable(strings.Join(q.Commands, " or ")))
 	}
 	return c, err
 }
@@ -34,8 +35,8 @@ func failures(c *census.Census, q *census.Query) (errs []error) {
 		switch {
 		case len(q.PIDs) > 0, d.Reason == census.Failed:
 			errs = append(errs, fmt.Errorf("process %d: %s", d.PID, why()))
-		case q.Command != "" && d.Reason != census.Gone:
-			errs = append(errs, fmt.Errorf("process %d (%s): %s", d.PID, printable(q.Command), why()))
+		case len(q.Commands) > 0 && d.Reason != census.Gone:
+			errs = append(errs, fmt.Errorf("process %d (%s): %s", d.PID, printable(strings.Join(q.Commands, " or ")), why()))
 		case d.Reason == census.KernelTooOld && !old:
 			old = true
 			errs = append(errs, errors.New(why()))

@@ -89,7 +89,7 @@ func TestCompletion(t *testing.T) {
 		{"tcpopt ls -state ", strings.Join(census.States(), "\n")},
 		{"tcpopt ls -state syn", "syn-sent\nsyn-recv"},
 		{"tcpopt ls -slower ", ""},
-		{"tcpopt ls -off -", strings.Join(completions(t, dir, "tcpopt", "ls", "-"), "\n")},
+		{"tcpopt ls -suspect -", strings.Join(completions(t, dir, "tcpopt", "ls", "-"), "\n")},
 		{"tcpopt set -count ", ""},
 		{"tcpopt metrics -o ", "compopt -o default"},
 		{"tcpopt ls -name nobodyhasthis", ""},

@@ -9,25 +9,88 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tcpopt/tcpopt"
 	"github.com/tcpopt/tcpopt/internal/census"
 )
 
-// queryFlags are those by which ls and set are told which sockets.
-func queryFlags(flags *flag.FlagSet, q *census.Query) {
-	flags.Var(pidsFlag{&q.PIDs}, "pid", "the sockets of process `N`; may be repeated")
-	flags.Var(nameFlag{&q.Command}, "name", "only the sockets of processes whose `command` this is, as ps -o comm shows it")
-	flags.Var(patternFlag{&q.Local}, "local", "only sockets with this local `address`: ADDR, CIDR, :port or ADDR:port")
-	flags.Var(patternFlag{&q.Remote}, "remote", "only sockets with this remote `address`: ADDR, CIDR, :port or ADDR:port")
+// A selection is by which flags ls and set are told which sockets.
+type selection struct {
+	query            census.Query
+	without, suspect bool
+	slower           *time.Duration
 }
 
-// patternFlag and the types below are kinds of flags. Those of a pointer to a pointer
-// leave it nil if the flag is not given.
-type patternFlag struct{ p **census.Pattern }
+func (sel *selection) flags(flags *flag.FlagSet) {
+	q := &sel.query
+	flags.Var(pidsFlag{&q.PIDs}, "pid", "the sockets of process `N`; may be repeated")
+	flags.Var(namesFlag{&q.Commands}, "name", "only the sockets of processes whose `command` this is, as ps -o comm shows it; may be repeated")
+	flags.Var(patternsFlag{&q.Local}, "local", "only sockets with this local `address`: ADDR, CIDR, :port, ADDR:port or CIDR:port; may be repeated")
+	flags.Var(patternsFlag{&q.Remote}, "remote", "only sockets with this remote `address`: ADDR, CIDR, :port, ADDR:port or CIDR:port; may be repeated")
+	flags.Var(statesFlag{&q.States}, "state", "only sockets in this state, as ss(8) names it; may be repeated: `"+strings.Join(census.States(), "|")+"`")
+	flags.BoolVar(&sel.without, "without-keepalive", false, "only sockets whose keepalive is off")
+	flags.Var(timeFlag{d: &sel.slower}, "slower", "only sockets that while idle need longer than this `time` to notice a dead peer")
+	flags.BoolVar(&sel.suspect, "suspect", false, "only connections with unanswered probes, data stuck or the peer's window shut")
+}
 
-func (f patternFlag) String() string { return "" }
+// filters reports whether sockets are selected by what they are, not by process.
+func (sel *selection) filters() bool {
+	q := &sel.query
+	return len(q.Local)+len(q.Remote)+len(q.States) > 0 || sel.without || sel.slower != nil || sel.suspect
+}
 
-func (f patternFlag) Set(s string) (err error) {
-	*f.p, err = census.ParsePattern(s)
+// take takes a census of the sockets that sel wants.
+func (sel *selection) take() (*census.Census, error) {
+	c, err := takeCensus(&sel.query)
+	if err != nil {
+		return nil, err
+	}
+	c.Sockets = slices.DeleteFunc(c.Sockets, func(s census.Socket) bool {
+		idle, _ := s.Config.DetectionTime()
+		return sel.without && s.Config.KeepAlive == tcpopt.On || sel.slower != nil && idle <= *sel.slower || sel.suspect && !s.Suspect()
+	})
+	return c, nil
+}
+
+// once takes a flag's value, and refuses a second one: that would either take the
+// place of the first without a word or be ignored.
+type once struct {
+	flag.Value
+	given bool
+}
+
+func (o *once) Set(s string) error {
+	if o.given {
+		return errors.New("given twice")
+	}
+	o.given = true
+	return o.Value.Set(s)
+}
+
+func (o *once) IsBoolFlag() bool {
+	b, ok := o.Value.(interface{ IsBoolFlag() bool })
+	return ok && b.IsBoolFlag()
+}
+
+// repeatable is implemented by the flags that take several values, and want each
+// of them.
+type repeatable interface{ repeatable() }
+
+func (pidsFlag) repeatable()     {}
+func (namesFlag) repeatable()    {}
+func (patternsFlag) repeatable() {}
+func (statesFlag) repeatable()   {}
+
+// patternsFlag and the types below are kinds of flags. Those of a pointer to a
+// pointer leave it nil if the flag is not given.
+type patternsFlag struct{ patterns *[]census.Pattern }
+
+func (f patternsFlag) String() string { return "" }
+
+func (f patternsFlag) Set(s string) error {
+	p, err := census.ParsePattern(s)
+	if err == nil {
+		*f.patterns = append(*f.patterns, p)
+	}
 	return err
 }
 
@@ -60,34 +123,34 @@ func (f fdFlag) Set(s string) error {
 	return nil
 }
 
-type nameFlag struct{ name *string }
+type namesFlag struct{ names *[]string }
 
-func (f nameFlag) String() string { return "" }
+func (f namesFlag) String() string { return "" }
 
-func (f nameFlag) Set(s string) error {
+func (f namesFlag) Set(s string) error {
 	if s == "" {
 		return errors.New("want the name of a command")
 	}
-	*f.name = s
+	*f.names = append(*f.names, s)
 	return nil
 }
 
-type stateFlag struct{ state *string }
+type statesFlag struct{ states *[]string }
 
-func (f stateFlag) String() string { return "" }
+func (f statesFlag) String() string { return "" }
 
-func (f stateFlag) Set(s string) error {
+func (f statesFlag) Set(s string) error {
 	name := strings.ToLower(s)
 	switch name {
 	case "estab":
 		name = "established"
 	case "listening":
-		name = "listen"
+		name = census.StateListen
 	}
 	if states := census.States(); !slices.Contains(states, name) {
 		return fmt.Errorf("want one of %s", strings.Join(states, ", "))
 	}
-	*f.state = name
+	*f.states = append(*f.states, name)
 	return nil
 }
 

@@ -10,8 +10,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/tcpopt/tcpopt"
 	"github.com/tcpopt/tcpopt/internal/census"
@@ -19,38 +17,34 @@ import (
 
 func runLs(v *verb, args []string, stdout io.Writer) error {
 	var flags flag.FlagSet
-	var q census.Query
-	queryFlags(&flags, &q)
-	flags.Var(stateFlag{&q.State}, "state", "only sockets in this state, as ss(8) names it: `"+strings.Join(census.States(), "|")+"`")
+	var sel selection
+	sel.flags(&flags)
+	q := &sel.query
 	flags.BoolVar(&q.Listen, "listen", false, "listening sockets too, whose connections inherit what they have")
 	flags.BoolVar(&q.Force, "force", false, "read processes in another net_cls or net_prio cgroup too, which moves their sockets to this one's")
-	var slower *time.Duration
 	var by string
-	off := flags.Bool("off", false, "only sockets without keepalive")
-	flags.Var(timeFlag{d: &slower}, "slower", "only sockets that while idle need longer than this `time` to notice a dead peer")
-	suspect := flags.Bool("suspect", false, "only connections with unanswered probes, data stuck or the peer's window shut")
+	// -off was the filter, and is what set does.
+	flags.BoolFunc("off", "", func(string) error {
+		return errors.New("that is what set does; -without-keepalive lists the sockets whose keepalive is off")
+	})
 	flags.Var(wordFlag{&by, []string{"command", "remote"}}, "by", "print totals by `command|remote`, the remote address without its port")
 	check := flags.Bool("check", false, "exit with status 3 if anything matches")
 	asJSON := flags.Bool("json", false, "print a JSON object")
 	if err := v.parse(&flags, args, stdout); err != nil {
 		return err
 	}
-	q.Listen = q.Listen || q.State == census.StateListen
-	c, err := takeCensus(&q)
+	q.Listen = q.Listen || slices.Contains(q.States, census.StateListen)
+	c, err := sel.take()
 	if err != nil {
 		return err
 	}
-	c.Sockets = slices.DeleteFunc(c.Sockets, func(s census.Socket) bool {
-		idle, _ := s.Config.DetectionTime()
-		return *off && s.Config.KeepAlive == tcpopt.On || slower != nil && idle <= *slower || *suspect && !s.Suspect()
-	})
 	w := bufio.NewWriterSize(stdout, 1<<16)
 	if *asJSON {
 		err = writeJSON(w, newListing(c, by))
 	} else {
 		printCensus(w, c, by)
 	}
-	if err := errors.Join(append(failures(c, &q), cmp.Or(err, w.Flush()))...); err != nil {
+	if err := errors.Join(append(failures(c, q), cmp.Or(err, w.Flush()))...); err != nil {
 		return err
 	}
 	if *check && len(c.Sockets) > 0 {
@@ -132,6 +126,11 @@ func summarize(w io.Writer, c *census.Census) {
 		}
 	}
 	fmt.Fprintf(w, "%s, %d without keepalive, %d suspect\n", plural(len(c.Sockets), "socket"), off, suspect)
+	printUnreadable(w, c)
+}
+
+// printUnreadable says what could not be seen.
+func printUnreadable(w io.Writer, c *census.Census) {
 	counts := unreadable(c)
 	if n := len(c.Denied); n > 0 {
 		fmt.Fprintf(w, "%s could not be read:\n", plural(n, "process"))

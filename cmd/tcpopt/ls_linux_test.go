@@ -197,13 +197,13 @@ func TestLsFilters(t *testing.T) {
 		want int
 	}{
 		{"", 10},
-		{"-off", 8},
+		{"-without-keepalive", 8},
 		{"-slower 38s", 8},
 		{"-slower 37s", 10},
 		{"-suspect", 0},
 		{"-local :" + port, 5},
 		{"-remote :" + port, 5},
-		{"-remote :" + port + " -off", 3},
+		{"-remote :" + port + " -without-keepalive", 3},
 		{"-remote " + listener, 5},
 		{"-local " + one, 1},
 		{"-local 127.0.0.0/8", 10},
@@ -215,7 +215,7 @@ func TestLsFilters(t *testing.T) {
 		{"-state close-wait", 0},
 		{"-state listen", 1},
 		{"-listen", 11},
-		{"-listen -off", 9},
+		{"-listen -without-keepalive", 9},
 	} {
 		args := append([]string{"-pid", r.PID()}, strings.Fields(tt.args)...)
 		if sockets, _ := list(t, args...); len(sockets) != tt.want {
@@ -479,7 +479,7 @@ func TestLsConfined(t *testing.T) {
 			}
 		}
 	}
-	if sockets, _ := list(t, "-pid", r.PID(), "-off"); len(sockets) != 2 {
+	if sockets, _ := list(t, "-pid", r.PID(), "-without-keepalive"); len(sockets) != 2 {
 		t.Errorf("something was set")
 	}
 }

@@ -19,7 +19,10 @@
 // may be read, with their keepalive and the time after which each would notice a
 // dead peer: with nothing in flight, where "never" means that keepalive is off,
 // and with unacknowledged data, where "system" means that the sysctl tcp_retries2
-// decides, see tcp(7). A summary says what could not be read and why. A socket is
+// decides, see tcp(7). Of a flag that is given several times, any of its values will
+// do; flags of different names must all agree. A link-local address is shown with
+// its device, fe80::2%eth0, and as a pattern matches on that device alone; without
+// one it matches on any. A summary says what could not be read and why. A socket is
 // not seen if no process that may be read is in its network namespace.
 //
 // Set changes the keepalive of live sockets and prints how to restore it, even if
@@ -27,6 +30,10 @@
 // connection: not while data or a shut window wait for the peer, nor before a long
 // silent peer has answered. It waits up to 3 s for that. Both need Linux 5.6 and
 // the right to trace a process, see pidfd_getfd(2) and ptrace(2).
+//
+// Set takes the flags by which ls selects sockets: with one of those it needs no
+// process. Its -on and -off switch keepalive, and select nothing; what has keepalive
+// off is selected by -without-keepalive, by ls too.
 //
 // To ask a socket, ls and set hold a duplicate of its descriptor for some
 // microseconds, and what its owner closes meanwhile is closed only then. With
@@ -78,8 +85,8 @@ import (
 
 var verbs = []*verb{
 	{"defaults", "[-json]", "print this system's keepalive defaults and where they are set", "tcpopt defaults -json", runDefaults},
-	{"ls", "[-pid N]... [-name COMMAND] [-local A] [-remote A] [-state S] [-listen] [-off] [-slower D] [-suspect] [-by command|remote] [-check] [-json] [-force]", "list TCP sockets of other processes and when each would notice a dead peer", "tcpopt ls -name postgres -slower 1m", runLs},
-	{"set", "(-pid N | -name COMMAND) (-fd F | -local A | -remote A | -all) (-within D [-no-user-timeout] | -on | -off | -idle D -interval D -count N -user-timeout D) [-dry-run] [-yes] [-force]", "change the keepalive of live sockets of other processes", "tcpopt set -name postgres -remote 10.0.0.0/8 -within 30s -dry-run", runSet},
+	{"ls", "[-pid N]... [-name COMMAND]... [-local A]... [-remote A]... [-state S]... [-without-keepalive] [-slower D] [-suspect] [-listen] [-by command|remote] [-check] [-json] [-force]", "list TCP sockets of other processes and when each would notice a dead peer", "tcpopt ls -name postgres -slower 1m", runLs},
+	{"set", "[-pid N]... [-name COMMAND]... (-fd F | -all | [-local A]... [-remote A]... [-state S]... [-without-keepalive] [-slower D] [-suspect]) (-within D [-no-user-timeout] | -on | -off | -idle D -interval D -count N -user-timeout D) [-dry-run] [-yes] [-force]", "change the keepalive of live sockets of other processes", "tcpopt set -name postgres -remote 10.0.0.0/8 -within 30s -dry-run", runSet},
 	{"plan", "D [-json]", "print what notices a dead peer within D, when, and the same for Go, sysctl, libpq, nginx, HAProxy and systemd", "tcpopt plan 30s", runPlan},
 	{"demo", "[-within D]", "show two connections whose cable is cut: the system's defaults, and one that notices", "tcpopt demo -within 10s", runDemo},
 	{"metrics", "[-o FILE]", "print counts of connections in the text format of Prometheus", "tcpopt metrics -o /var/lib/prometheus/node-exporter/tcpopt.prom", runMetrics},

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -25,7 +26,7 @@ const (
 
 // A request is what set is asked to do.
 type request struct {
-	query     census.Query
+	selection
 	change    change
 	within    *time.Duration
 	noTimeout bool
@@ -44,13 +45,13 @@ func runSet(v *verb, args []string, stdout io.Writer) error {
 	if err := r.check(); err != nil {
 		return misused(err)
 	}
-	c, err := takeCensus(&r.query)
+	c, err := r.take()
 	if err != nil {
 		return err
 	}
 	errs := failures(c, &r.query)
 	if len(c.Sockets) == 0 && len(errs) == 0 {
-		return errors.New("no TCP connection matches")
+		return r.nothing()
 	}
 	var jobs []*job
 	differ := 0
@@ -76,6 +77,9 @@ func runSet(v *verb, args []string, stdout io.Writer) error {
 	}
 	w := bufio.NewWriter(stdout)
 	whole := printJobs(w, jobs, r.dry)
+	if len(r.query.PIDs)+len(r.query.Commands) == 0 {
+		printUnreadable(w, c) // Of processes that were asked for, failures says it.
+	}
 	if err := errors.Join(append(errs, w.Flush())...); err != nil {
 		return err
 	}
@@ -86,7 +90,7 @@ func runSet(v *verb, args []string, stdout io.Writer) error {
 }
 
 func (r *request) flags(flags *flag.FlagSet) {
-	queryFlags(flags, &r.query)
+	r.selection.flags(flags)
 	flags.Var(fdFlag{&r.query.FD}, "fd", "the socket at descriptor `F` of the process, which may be a listening one")
 	flags.BoolVar(&r.all, "all", false, "all connections of the process")
 	flags.Var(timeFlag{d: &r.within}, "within", "what makes a dead peer noticed within this `time`: keepalive and a user timeout")
@@ -106,27 +110,36 @@ func (r *request) flags(flags *flag.FlagSet) {
 // with the change.
 func (r *request) check() error {
 	q := &r.query
-	some := q.FD != nil || q.Local != nil || q.Remote != nil
-	// What is chosen by addresses or -all is connections.
-	q.Listen = q.FD != nil
+	process := len(q.PIDs)+len(q.Commands) > 0
+	// What is chosen otherwise is connections.
+	q.Listen = q.FD != nil || slices.Contains(q.States, census.StateListen)
 	switch {
 	case r.on && r.off:
 		return errors.New("-on and -off exclude each other")
-	case len(q.PIDs) > 0 && q.Command != "":
+	case len(q.PIDs) > 0 && len(q.Commands) > 0:
 		return errors.New("-pid and -name exclude each other")
-	case len(q.PIDs) == 0 && q.Command == "":
-		return errors.New("which process? -pid or -name is needed")
 	case q.FD != nil && len(q.PIDs) != 1:
 		return errors.New("-fd needs one -pid")
-	case r.all && some:
-		return errors.New("-all excludes -fd, -local and -remote")
-	case !r.all && !some:
-		return errors.New("which sockets? -fd, -local, -remote or -all is needed")
+	case r.all && (q.FD != nil || r.filters()):
+		return errors.New("-all excludes -fd and what selects by address, state or keepalive")
+	case r.all && !process:
+		return errors.New("which process? -all needs -pid or -name")
+	case !r.all && q.FD == nil && !r.filters():
+		return errors.New("which sockets? -fd, -local, -remote, -state, -without-keepalive, -slower, -suspect or -all is needed")
 	}
 	if r.on || r.off {
 		r.change.enable = &r.on
 	}
 	return r.change.complete(r.within, r.noTimeout)
+}
+
+// nothing says that there is no such socket, and what is where one was expected.
+func (r *request) nothing() error {
+	q := &r.query
+	if q.FD == nil {
+		return errors.New("no TCP connection matches")
+	}
+	return fmt.Errorf("no TCP connection matches: descriptor %d of process %d is %s", *q.FD, q.PIDs[0], printable(census.Descriptor(q.PIDs[0], *q.FD)))
 }
 
 // doJobs waits for the peers of all jobs at the same time: many that are silent

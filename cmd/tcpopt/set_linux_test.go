@@ -154,7 +154,7 @@ func TestSet(t *testing.T) {
 		name, args, want string
 		status           int
 	}{
-		{"another descriptor", "-pid " + r.PID() + " -fd 0 -on", "no TCP connection matches", 1},
+		{"another descriptor", "-pid " + r.PID() + " -fd 0 -on", "no TCP connection matches: descriptor 0 of process " + r.PID() + " is a pipe", 1},
 		{"nobody's address", "-pid " + r.PID() + " -remote 192.0.2.1 -on", "no TCP connection matches", 1},
 		{"no such process", "-pid 4194304 -all -on", "no such process", 1},
 		{"no such command", "-name nobodyhasthis -all -on", "no process is named nobodyhasthis", 1},
@@ -178,13 +178,13 @@ func TestSetMany(t *testing.T) {
 		has(t, r.PID(), h.FD, settingsOf(h))
 	}
 	set(t, "-pid", r.PID(), "-all", "-on", "-dry-run")
-	if sockets, _ := list(t, "-pid", r.PID(), "-off"); len(sockets) != 12 {
+	if sockets, _ := list(t, "-pid", r.PID(), "-without-keepalive"); len(sockets) != 12 {
 		t.Errorf("a dry run left %d off, want 12", len(sockets))
 	}
 	if out := set(t, "-pid", r.PID(), "-all", "-on", "-yes"); !strings.Contains(out, "12 changed") {
 		t.Errorf("printed\n%s", out)
 	}
-	if sockets, _ := list(t, "-pid", r.PID(), "-off"); len(sockets) != 0 {
+	if sockets, _ := list(t, "-pid", r.PID(), "-without-keepalive"); len(sockets) != 0 {
 		t.Errorf("%d are off, want 0", len(sockets))
 	}
 	// Nothing would change any more.

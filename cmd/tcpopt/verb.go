@@ -47,6 +47,11 @@ func misused(err error) error { return &exit{misuse, err} }
 func (v *verb) parse(flags *flag.FlagSet, args []string, stdout io.Writer, operands ...*string) error {
 	flags.Init("tcpopt "+v.name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
+	flags.VisitAll(func(f *flag.Flag) {
+		if _, ok := f.Value.(repeatable); !ok {
+			f.Value = &once{Value: f.Value}
+		}
+	})
 	err := flags.Parse(args)
 	for err == nil && flags.NArg() > 0 {
 		if len(operands) == 0 {
@@ -59,8 +64,19 @@ func (v *verb) parse(flags *flag.FlagSet, args []string, stdout io.Writer, opera
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprintf(stdout, "usage: tcpopt %s\n  %s\n", strings.TrimSpace(v.name+" "+v.args), v.help)
-		flags.SetOutput(stdout)
-		flags.PrintDefaults()
+		var shown flag.FlagSet
+		shown.SetOutput(stdout)
+		flags.VisitAll(func(f *flag.Flag) {
+			if f.Usage == "" {
+				return // It only says what to use in its place.
+			}
+			value := f.Value
+			if o, ok := value.(*once); ok {
+				value = o.Value
+			}
+			shown.Var(value, f.Name, f.Usage)
+		})
+		shown.PrintDefaults()
 		fmt.Fprintf(stdout, "example: %s\n", v.example)
 		return &exit{status: done}
 	case err != nil:

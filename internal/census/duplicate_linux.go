@@ -45,7 +45,10 @@ func (s *Socket) Visit(act func(now *Socket, sock tcpopt.Socket)) error {
 type reading struct {
 	queue    bool // also ask what is pending
 	stat     unix.Stat_t
-	protocol int32                // 0: to be asked
+	protocol int32  // 0: to be asked
+	scoped   bool   // also ask for the device of a link-local address
+	scope    uint32 // its index; 0: none
+	name     unix.RawSockaddrInet6
 	values   [len(readRows)]int32 // times in seconds
 	timeout  int32                // milliseconds
 	pending  int32
@@ -111,6 +114,9 @@ func (r *reading) read(fd int, inode uint32) error {
 	if errno != 0 && !r.untimed {
 		return errno
 	}
+	if r.scoped {
+		r.readScope(fd)
+	}
 	r.infoSize, r.pending = 0, 0
 	if r.protocol == unix.IPPROTO_MPTCP {
 		// As long as it speaks it, TCP_INFO is of one path only.
@@ -127,6 +133,19 @@ func (r *reading) read(fd int, inode uint32) error {
 	}
 	r.readPending(fd)
 	return nil
+}
+
+// readScope asks for the device of whichever end has a link-local address.
+func (r *reading) readScope(fd int) {
+	r.scope = 0
+	for _, call := range [...]uintptr{unix.SYS_GETSOCKNAME, unix.SYS_GETPEERNAME} {
+		r.name.Scope_id, r.size = 0, uint32(unsafe.Sizeof(r.name))
+		_, _, errno := unix.RawSyscall(call, uintptr(fd), uintptr(unsafe.Pointer(&r.name)), uintptr(unsafe.Pointer(&r.size)))
+		if errno == 0 && r.size == uint32(unsafe.Sizeof(r.name)) && r.name.Scope_id != 0 {
+			r.scope = r.name.Scope_id
+			return
+		}
+	}
 }
 
 // readRows are what every TCP socket has, in the order of reading.values.

@@ -1,7 +1,6 @@
 package census
 
 import (
-	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -103,7 +102,7 @@ func (l *lister) listOne(o *owner, buf []byte, names []string, batches chan<- ba
 		e := &l.tables.entries[i]
 		e.owned = true
 		fd, err := strconv.Atoi(name)
-		if err != nil || l.query.FD != nil && *l.query.FD != fd || !l.query.wants(e.local, e.remote, states[e.state]) {
+		if err != nil || l.query.FD != nil && *l.query.FD != fd || !l.query.mayWant(e.local, e.remote, states[e.state]) {
 			continue
 		}
 		if o.command == "" {
@@ -128,10 +127,4 @@ func (l *lister) listOne(o *owner, buf []byte, names []string, batches chan<- ba
 		l.missing = append(l.missing, o.pid)
 	}
 	return names, nil
-}
-
-// wants reports whether the socket, however it is owned, is wanted.
-func (q *Query) wants(local, remote netip.AddrPort, state string) bool {
-	return (state != StateListen || q.Listen) && (q.State == "" || q.State == state) &&
-		q.Local.match(local) && q.Remote.match(remote)
 }

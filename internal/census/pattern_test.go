@@ -33,7 +33,19 @@ func TestPattern(t *testing.T) {
 		{"IPv6 and port", "[fd00::1]:5432", "[fd00::1]:5432", true},
 		{"IPv6 and another port", "[fd00::1]:5432", "[fd00::1]:5433", false},
 		{"IPv6 network", "fd00::/8", "[fd12::1]:5432", true},
-		{"zone", "fe80::1%eth0", "[fe80::1]:5432", true},
+		{"network and port", "10.0.0.0/8:5432", "10.0.0.1:5432", true},
+		{"network and another port", "10.0.0.0/8:5432", "10.0.0.1:5433", false},
+		{"another network and port", "10.0.0.0/8:5432", "11.0.0.1:5432", false},
+		{"IPv6 network and port", "[fd00::/8]:5432", "[fd12::1]:5432", true},
+		{"IPv6 network and another port", "[fd00::/8]:5432", "[fd12::1]:5433", false},
+		{"IPv6 network in brackets", "[fd00::/8]", "[fd12::1]:5432", true},
+		{"zone", "fe80::1%eth0", "[fe80::1%eth0]:5432", true},
+		{"zone and port", "[fe80::1%eth0]:5432", "[fe80::1%eth0]:5432", true},
+		{"zone and another port", "[fe80::1%eth0]:5432", "[fe80::1%eth0]:5433", false},
+		{"zone of another device", "fe80::1%eth0", "[fe80::1%eth1]:5432", false},
+		{"zone of no device", "fe80::1%eth0", "[fe80::1]:5432", false},
+		{"any zone", "fe80::1", "[fe80::1%eth0]:5432", true},
+		{"network of any zone", "fe80::/10", "[fe80::1%eth0]:5432", true},
 	} {
 		p, err := ParsePattern(tt.pattern)
 		if err != nil {
@@ -44,11 +56,22 @@ func TestPattern(t *testing.T) {
 			t.Errorf("%s: %q matches %s = %v, want %v", tt.name, tt.pattern, tt.address, got, tt.want)
 		}
 	}
-	if !(*Pattern)(nil).match(netip.MustParseAddrPort("10.0.0.1:1")) {
-		t.Error("no pattern does not match")
+	one, other := Pattern{port: 1}, Pattern{port: 2}
+	for _, tt := range []struct {
+		name     string
+		patterns []Pattern
+		want     bool
+	}{
+		{"none", nil, true},
+		{"another", []Pattern{other}, false},
+		{"both", []Pattern{other, one}, true},
+	} {
+		if got := matchAny(tt.patterns, netip.MustParseAddrPort("10.0.0.1:1"), (*Pattern).match); got != tt.want {
+			t.Errorf("%s: matchAny = %v, want %v", tt.name, got, tt.want)
+		}
 	}
 	for _, s := range []string{"", ":", ":0", ":-1", ":65536", ":http", "10.0.0", "10.0.0.1:", "10.0.0.1:0", "10.0.0.1:x",
-		"10.0.0.0/33", "10.0.0.0/8:80", "localhost", "localhost:80", "fd00::1:zz", "[fd00::1", "::/129", " 10.0.0.1", "80"} {
+		"10.0.0.0/33", "10.0.0.0/33:80", "10.0.0.0/8:0", "fd00::/8:80", "[fd00::/129]:80", "fe80::/10%eth0", "[[::1]]:80", "fd00::1%eth0", "10.0.0.1%eth0", "localhost", "localhost:80", "fd00::1:zz", "[fd00::1", "::/129", " 10.0.0.1", "80"} {
 		if p, err := ParsePattern(s); err == nil {
 			t.Errorf("ParsePattern(%q) = %+v, want an error", s, p)
 		}

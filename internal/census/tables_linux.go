@@ -34,12 +34,15 @@ type tables struct {
 	own     uint64 // the namespace of this process
 	states  uint32 // those of interest, a bit each
 	entries []entry
-	index   map[uint32]int32 // entries by inode, which is unique across namespaces
-	loaded  map[uint64]error // by namespace: what came of reading its tables
+	index   map[uint32]int32             // entries by inode, which is unique across namespaces
+	loaded  map[uint64]error             // by namespace: what came of reading its tables
+	dirs    map[uint64]string            // by namespace: the thread of /proc whose tables these are
+	devices map[uint64]map[uint32]string // by namespace: its devices that have IPv6; read when needed
 }
 
 func newTables(own uint64, states uint32) *tables {
-	return &tables{own: own, states: states, index: map[uint32]int32{}, loaded: map[uint64]error{}}
+	return &tables{own: own, states: states, index: map[uint32]int32{},
+		loaded: map[uint64]error{}, dirs: map[uint64]string{}, devices: map[uint64]map[uint32]string{}}
 }
 
 // enter loads the tables of the namespace that dir, a thread of /proc, is in.
@@ -65,7 +68,7 @@ func (t *tables) load(ns uint64, dir string) error {
 		err = errors.Join(t.loadText(ns, dir+"/net/tcp"), t.loadText(ns, dir+"/net/tcp6"))
 	}
 	if err == nil || !isGone(err) { // Another thread may be there yet.
-		t.loaded[ns] = err
+		t.loaded[ns], t.dirs[ns] = err, dir
 	}
 	return err
 }

@@ -51,7 +51,7 @@ func Take(q *Query) (*Census, error) {
 			readable = append(readable, pid)
 		}
 	}
-	if q.Command != "" && len(readable)+len(t.Denied) == 0 {
+	if len(q.Commands) > 0 && len(readable)+len(t.Denied) == 0 {
 		return nil, ErrNoProcess
 	}
 	t.Sockets = make([]Socket, 0, min(len(t.tables.entries), 1<<14))
@@ -96,7 +96,7 @@ type taker struct {
 // whether the process is wanted and may be read.
 func (t *taker) find(pid int) bool {
 	dir := "/proc/" + strconv.Itoa(pid)
-	if t.query.Command != "" {
+	if len(t.query.Commands) > 0 {
 		command, err := os.ReadFile(dir + "/comm")
 		if err != nil && len(t.query.PIDs) > 0 {
 			t.deny(pid, err)
@@ -120,15 +120,6 @@ func (t *taker) find(pid int) bool {
 	}
 	return true
 }
-
-// named reports whether processes of that command are wanted. The kernel keeps
-// 15 bytes of a command.
-func (q *Query) named(command string) bool {
-	return q.Command == "" || q.Command[:min(len(q.Command), 15)] == command
-}
-
-// selects reports whether processes are selected.
-func (q *Query) selects() bool { return len(q.PIDs) > 0 || q.Command != "" }
 
 // deny counts a process that could not be read. What has no descriptors is not
 // worth counting, unless it was asked for.
@@ -154,12 +145,19 @@ func (t *taker) readAll(batches <-chan batch) {
 				continue
 			}
 			t.reading.protocol = int32(e.protocol)
+			t.reading.scoped = linkLocal(e.local) || linkLocal(e.remote)
 			switch err := t.reading.duplicate(b.pidfd, l.fd, e.inode, nil); err {
 			case nil:
 				e.taken = true
-				t.Sockets = append(t.Sockets, Socket{PID: b.pid, Command: b.command, FD: l.fd, Inode: e.inode,
-					NetNS: e.netns, Local: e.local, Remote: e.remote, State: states[e.state], Pending: uint64(e.queue)})
-				t.reading.fill(&t.Sockets[len(t.Sockets)-1])
+				s := Socket{PID: b.pid, Command: b.command, FD: l.fd, Inode: e.inode,
+					NetNS: e.netns, Local: e.local, Remote: e.remote, State: states[e.state], Pending: uint64(e.queue)}
+				t.reading.fill(&s)
+				if t.reading.scoped {
+					s.Local, s.Remote = t.tables.zoned(&s, t.reading.scope)
+				}
+				if t.query.wants(&s) {
+					t.Sockets = append(t.Sockets, s)
+				}
 			case errChanged:
 			case unix.EPERM, unix.EACCES:
 				b.over = true

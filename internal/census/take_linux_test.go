@@ -115,11 +115,11 @@ func TestTake(t *testing.T) {
 		{"one descriptor", Query{PIDs: self, FD: &cfd}, []int{cfd}},
 		{"a descriptor that listens", Query{PIDs: self, FD: &lfd}, nil},
 		{"descriptor 0", Query{PIDs: self, FD: &zero, Listen: true}, nil},
-		{"a state", Query{PIDs: self, State: StateListen, Listen: true}, []int{lfd}},
-		{"another state", Query{PIDs: self, State: "close-wait"}, nil},
-		{"a local address", Query{PIDs: self, Local: local}, []int{cfd}},
-		{"a remote address", Query{PIDs: self, Remote: local}, []int{sfd}},
-		{"a command", Query{Command: want.Command}, []int{cfd, sfd}},
+		{"a state", Query{PIDs: self, States: []string{StateListen}, Listen: true}, []int{lfd}},
+		{"another state", Query{PIDs: self, States: []string{"close-wait"}}, nil},
+		{"a local address", Query{PIDs: self, Local: []Pattern{local}}, []int{cfd}},
+		{"a remote address", Query{PIDs: self, Remote: []Pattern{local}}, []int{sfd}},
+		{"a command", Query{Commands: []string{"nobodyhasthis", want.Command}}, []int{cfd, sfd}},
 		{"any", Query{}, []int{cfd, sfd}},
 	} {
 		c, ours := take(t, tt.q, fds...)
@@ -136,7 +136,7 @@ func TestTake(t *testing.T) {
 			t.Errorf("%s: unowned %v", tt.name, c.Unowned)
 		}
 	}
-	if c, err := Take(&Query{Command: "nobodyhasthis"}); c != nil || err != ErrNoProcess {
+	if c, err := Take(&Query{Commands: []string{"nobodyhasthis"}}); c != nil || err != ErrNoProcess {
 		t.Errorf("of nobody: %v, %v, want %v", c, err, ErrNoProcess)
 	}
 	if c, err := Take(&Query{PIDs: []int{1 << 22}}); err != nil || len(c.Denied) != 1 || c.Denied[0].PID != 1<<22 || c.Denied[0].Reason != Gone {

@@ -20,3 +20,6 @@ func (s *Socket) Visit(act func(now *Socket, sock tcpopt.Socket)) error { return
 
 // Explain says of the process what its reason means.
 func (d Denial) Explain() string { return d.Reason.Meaning() }
+
+// Descriptor says what a process has at a descriptor.
+func Descriptor(pid, fd int) string { return "not known: " + errForeign.Error() }

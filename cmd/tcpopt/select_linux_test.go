@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"net"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/tcpopt/tcpopt/internal/labtest"
+)
+
+// TestSelect asks ls and set for sockets by the same flags.
+func TestSelect(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	h := labtest.NewHost(t) // Whose other sockets no filter finds.
+	r, all := hold(t, h.Start, "-ip", h.IPv4.String(), "-n", "4", "-special", "2")
+	_, port, _ := net.SplitHostPort(all[0].Local)
+	ends := func(i int) string { return all[i].Local } // Clients are odd.
+	in := "-local " + h.IPv4.String() + " "
+	for _, tt := range []struct {
+		name, args string
+		want       int
+	}{
+		{"two local addresses", "-local " + ends(1) + " -local " + ends(3), 2},
+		{"two remote addresses", "-remote " + ends(1) + " -remote " + ends(3), 2},
+		{"both of two kinds", "-local :" + port + " -remote " + ends(1) + " -remote " + ends(3) + " -remote 192.0.2.1", 2},
+		{"network and port", "-local " + h.IPv4.String() + "/30:" + port, 4},
+		{"network and another port", "-local " + h.IPv4.String() + "/30:1", 0},
+		{"another network and port", "-local 192.0.2.0/24:" + port, 0},
+		{"two states", in + "-state established -state syn-sent", 8},
+		{"two states, one of them for -listen", in + "-state listen -state established", 9},
+		{"without keepalive", in + "-without-keepalive", 6},
+		{"slower", in + "-slower 37.9s", 8},
+		{"slower than some", in + "-slower 38s", 6},
+		{"suspect", in + "-suspect", 0},
+		{"two names", in + "-name nobodyhasthis -name " + commandOf(t, r.PID()), 8},
+		{"of a process", in + "-pid " + r.PID(), 8},
+	} {
+		args := strings.Fields(tt.args)
+		if sockets, _ := list(t, args...); len(sockets) != tt.want {
+			t.Errorf("%s: ls has %d sockets, want %d", tt.name, len(sockets), tt.want)
+		}
+		status, stdout, stderr := command(append([]string{"set", "-idle", "77s", "-dry-run"}, args...)...)
+		if got := strings.Count(stdout, "would be "); got != tt.want || tt.want > 0 && (status != 0 || stderr != "") {
+			t.Errorf("%s: set: status %d, stderr %q, %d would change, want %d", tt.name, status, stderr, got, tt.want)
+		}
+		if tt.want == 0 && (status != 1 || stderr != "tcpopt set: no TCP connection matches\n") {
+			t.Errorf("%s: set: status %d, stderr %q", tt.name, status, stderr)
+		}
+	}
+	status, stdout, stderr := command("set", "-on", "-local", h.IPv4.String(), "-without-keepalive")
+	if status != 0 || stderr != "" || !strings.Contains(stdout, "6 changed") {
+		t.Errorf("set: status %d, stdout %q, stderr %q", status, stdout, stderr)
+	}
+	if sockets, _ := list(t, "-pid", r.PID(), "-without-keepalive"); len(sockets) != 0 {
+		t.Errorf("%d sockets without keepalive, want 0", len(sockets))
+	}
+}
+
+// commandOf is what ls has as the command of a process.
+func commandOf(t testing.TB, pid string) string {
+	t.Helper()
+	comm, err := os.ReadFile("/proc/" + pid + "/comm")
+	labtest.Need(t, err)
+	return strings.TrimSuffix(string(comm), "\n")
+}
+
+// TestSelectZone has one address on two devices.
+func TestSelectZone(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	h := labtest.NewHost(t)
+	ip := findProgram(t, "ip")
+	run := func(name string, args ...string) (stdout, stderr string) {
+		cmd := exec.Command(name, args...)
+		var out, errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		labtest.Need(t, h.Start(cmd))
+		if err := cmd.Wait(); err != nil {
+			t.Fatalf("%s %q: %v: %s", name, args, err, &errs)
+		}
+		return out.String(), errs.String()
+	}
+	run(ip, "link", "add", "zone0", "type", "veth", "peer", "name", "zone1")
+	for _, device := range []string{"zone0", "zone1"} {
+		run(ip, "link", "set", device, "up")
+		run(ip, "addr", "add", "fe80::2/64", "dev", device, "nodad")
+	}
+	var pids []string
+	for _, device := range []string{"zone0", "zone1"} {
+		r, _ := hold(t, h.Start, "-ip", "fe80::2%"+device, "-n", "1")
+		pids = append(pids, r.PID())
+	}
+	both := []string{"ls", "-pid", pids[0], "-pid", pids[1]}
+	for _, tt := range []struct {
+		args string
+		want string // the devices
+	}{
+		{"", "zone0 zone0 zone1 zone1"},
+		{"-remote fe80::2", "zone0 zone0 zone1 zone1"},
+		{"-remote fe80::/10", "zone0 zone0 zone1 zone1"},
+		{"-remote fe80::2%zone0", "zone0 zone0"},
+		{"-local fe80::2%zone1", "zone1 zone1"},
+		{"-remote fe80::2%zone2", ""},
+		{"-remote fe80::3%zone0", ""},
+	} {
+		args := append(both, strings.Fields(tt.args)...)
+		// From outside and from within, which reads the tables in another way.
+		_, outside, _ := command(args...)
+		cmd := theCommand.Command(args...)
+		cmd.Stderr = nil
+		var within bytes.Buffer
+		cmd.Stdout = &within
+		labtest.Need(t, h.Start(cmd))
+		cmd.Wait()
+		for where, text := range map[string]string{"outside": outside, "within": within.String()} {
+			var got []string
+			for _, m := range regexp.MustCompile(`(?m) \[fe80::2%(\w+)\]:\d+ +\[fe80::2%(\w+)\]:\d+ +established`).FindAllStringSubmatch(text, -1) {
+				if m[1] != m[2] {
+					t.Errorf("%s: %q", where, m[0])
+				}
+				got = append(got, m[1])
+			}
+			if strings.Join(got, " ") != tt.want {
+				t.Errorf("%s, ls %s: devices %q, want %q\n%s", where, tt.args, got, tt.want, text)
+			}
+		}
+	}
+	sockets, _ := list(t, "-pid", pids[0])
+	for _, s := range sockets {
+		for _, key := range []string{"local", "remote"} {
+			if !strings.HasPrefix(s[key].(string), "[fe80::2%zone0]:") {
+				t.Errorf("%s is %v", key, s[key])
+			}
+		}
+	}
+	// A restore line has the zone, and is understood.
+	out := set(t, "-pid", pids[0], "-remote", sockets[0]["remote"].(string), "-on")
+	restore := regexp.MustCompile(`(?m)^ +restore +tcpopt (set .* -remote \[fe80::2%zone0\].*)$`).FindStringSubmatch(out)
+	if restore == nil {
+		t.Fatalf("no zone in\n%s", out)
+	}
+	if status, _, stderr := command(strings.Fields(restore[1])...); status != 0 || stderr != "" {
+		t.Errorf("%s: status %d, stderr %q", restore[1], status, stderr)
+	}
+}
