@@ -1,13 +1,16 @@
 package tcpopt_test
 
 import (
+	"go/build"
 	"net"
+	"slices"
 	"testing"
 
 	"github.com/tcpopt/tcpopt"
 )
 
-// TestAllocs holds every method to no allocation.
+// TestAllocs holds every method to no allocation. Before Go 1.26 the compiler does
+// not find the type of what TCPConn.SyscallConn returns.
 func TestAllocs(t *testing.T) {
 	plain, _ := connect(t, "tcp4", false)
 	secure, _ := connectTLS(t)
@@ -17,23 +20,28 @@ func TestAllocs(t *testing.T) {
 			sockets[tt.name] = tt.socket
 		}
 	}
+	older := !slices.Contains(build.Default.ReleaseTags, "go1.26")
 	for name, s := range sockets {
+		most := 0.0
+		if older && name != "descriptor" {
+			most = 3
+		}
 		for _, tt := range allCalls {
 			if tt.call(s) != nil {
 				continue // An error may allocate.
 			}
-			if n := testing.AllocsPerRun(100, func() { tt.call(s) }); n != 0 {
+			if n := testing.AllocsPerRun(100, func() { tt.call(s) }); n > most {
 				t.Errorf("%s: %s allocates %v times", name, tt.name, n)
 			}
 		}
-		if n := testing.AllocsPerRun(100, func() { s.SetSupported(full) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { s.SetSupported(full) }); n > most {
 			t.Errorf("%s: SetSupported(%+v) allocates %v times", name, full, n)
 		}
 		c := full
 		if s.SetConfig(c) != nil {
 			c.UserTimeout = 0
 		}
-		if n := testing.AllocsPerRun(100, func() { s.SetConfig(c) }); n != 0 {
+		if n := testing.AllocsPerRun(100, func() { s.SetConfig(c) }); n > most {
 			t.Errorf("%s: SetConfig(%+v) allocates %v times", name, c, n)
 		}
 	}
@@ -56,14 +64,14 @@ func BenchmarkSocket(b *testing.B) {
 	for _, tt := range allCalls {
 		b.Run(tt.name, func(b *testing.B) {
 			b.ReportAllocs()
-			for b.Loop() {
+			for range b.N {
 				tt.call(s)
 			}
 		})
 	}
 	b.Run("SetConfig of all", func(b *testing.B) {
 		b.ReportAllocs()
-		for b.Loop() {
+		for range b.N {
 			s.SetConfig(full)
 		}
 	})

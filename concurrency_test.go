@@ -16,13 +16,15 @@ func TestConcurrent(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 4 {
 		for _, tt := range allCalls {
-			wg.Go(func() {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
 				for _, s := range shared {
 					if err := tt.call(s); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, net.ErrClosed) {
 						t.Errorf("%s: %v", tt.name, err)
 					}
 				}
-			})
+			}()
 		}
 	}
 	server.Close()

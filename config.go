@@ -107,7 +107,7 @@ func (s Socket) SetConfig(c Config) error {
 // js and wasip1, and on a listener of [FromListener] whose connections are not
 // known to inherit.
 //
-// On a multipath TCP socket, which many connections of a Linux server are, it sets
+// On a multipath TCP socket, which connections of a Linux server may be, it sets
 // all but the user timeout, where SetConfig refuses all. A value that is out of
 // the range of an option that is there is refused, and nothing has changed. Any
 // other refusal is an error too, and the Config is what had been set by then.
@@ -210,11 +210,11 @@ func (c Config) DialControl(network, address string, rc syscall.RawConn) error {
 // package documentation) the error matches [errors.ErrUnsupported], as it does if
 // network is not tcp, tcp4 or tcp6; use [NewListener] there.
 //
-// On Linux listeners of package net speak multipath TCP by default, which has no
-// user timeout. If c has one, net drops the error, opens plain TCP instead and
-// calls ListenControl again: the listener speaks plain TCP, and nothing tells. On
-// plan9, js and wasip1 net calls no Control function of a listener, and c is not
-// applied.
+// On Linux, in a program whose go.mod says go 1.24 or later, listeners of package
+// net speak multipath TCP by default, which has no user timeout. If c has one, net
+// drops the error, opens plain TCP instead and calls ListenControl again: the
+// listener speaks plain TCP, and nothing tells. On plan9, js and wasip1 net calls
+// no Control function of a listener, and c is not applied.
 func (c Config) ListenControl(network, address string, rc syscall.RawConn) error {
 	return c.control(network, rc, listener)
 }

@@ -58,7 +58,7 @@ func TestAcceptSystemCalls(t *testing.T) {
 			t.Fatalf("%s: no marks in the trace", r.name)
 		}
 		accepted, sets := 0, 0
-		for line := range strings.Lines(calls) {
+		for _, line := range strings.Split(calls, "\n") {
 			switch {
 			case strings.Contains(line, "accept4") && strings.Contains(line, "sin_port="):
 				accepted++
@@ -113,7 +113,9 @@ func TestDialControlBoundsConnect(t *testing.T) {
 		{1500 * time.Millisecond, 1500 * time.Millisecond},
 		{0, 0}, // Not bounded.
 	} {
-		wg.Go(func() {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
 			c := tcpopt.Config{KeepAlive: tcpopt.On, UserTimeout: tt.userTimeout}
 			d := net.Dialer{KeepAlive: -1, Control: c.DialControl, Timeout: 2900 * time.Millisecond}
 			var took time.Duration
@@ -133,6 +135,6 @@ func TestDialControlBoundsConnect(t *testing.T) {
 			case !died || took < least || took > most:
 				t.Errorf("user timeout %v: %v after %v, want %v between %v and %v", tt.userTimeout, err, took, syscall.ETIMEDOUT, least, most)
 			}
-		})
+		}()
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
 type controlFunc = func(network, address string, rc syscall.RawConn) error
@@ -104,7 +105,8 @@ func TestListenControl(t *testing.T) {
 		for _, c := range controlConfigs {
 			if !tcpopt.KeepAliveRow.Inherits() && c != (tcpopt.Config{}) {
 				w := watcher{f: c.ListenControl}
-				lc := net.ListenConfig{KeepAlive: -1, Control: w.control}
+				lc := labtest.ListenConfig(true)
+				lc.Control = w.control
 				l, err := lc.Listen(context.Background(), network, address)
 				if l != nil {
 					t.Errorf("Listen = %v, want none", l)
@@ -112,7 +114,9 @@ func TestListenControl(t *testing.T) {
 				w.wantRefused(t, fmt.Sprintf("listen on %s with %+v", network, c), err, errors.ErrUnsupported)
 				continue
 			}
-			l := listenWith(t, &net.ListenConfig{KeepAlive: -1, Control: c.ListenControl}, network)
+			lc := labtest.ListenConfig(true)
+			lc.Control = c.ListenControl
+			l := listenWith(t, lc, network)
 			d := net.Dialer{KeepAlive: -1}
 			for range 2 {
 				conn, err := d.Dial(network, l.Addr().String())
@@ -156,6 +160,7 @@ func listenHTTP(t *testing.T, network string, secure bool, keepAlive time.Durati
 		return context.WithValue(ctx, key{}, s)
 	}
 	lc := net.ListenConfig{KeepAlive: keepAlive, Control: c.ListenControl}
+	lc.SetMultipathTCP(true)
 	if !tcpopt.KeepAliveRow.Inherits() {
 		lc.Control = nil // TestListenControl sees it refuse.
 	}
@@ -263,7 +268,8 @@ func TestControlRefusesConfig(t *testing.T) {
 
 		what = fmt.Sprintf("listen with %+v", c)
 		w = watcher{f: c.ListenControl}
-		lc := net.ListenConfig{KeepAlive: -1, Control: w.control}
+		lc := labtest.ListenConfig(true)
+		lc.Control = w.control
 		opened, err := lc.Listen(context.Background(), "tcp4", "127.0.0.1:0")
 		if opened != nil {
 			t.Errorf("%s = %v, want none", what, opened)
@@ -374,6 +380,7 @@ func TestNetOverwritesControl(t *testing.T) {
 	}
 
 	lc := net.ListenConfig{Control: c.ListenControl}
+	lc.SetMultipathTCP(true)
 	wantAccepted := want
 	if !tcpopt.KeepAliveRow.Inherits() {
 		lc.Control = nil

@@ -43,7 +43,7 @@ func TestSystemSettings(t *testing.T) {
 
 func BenchmarkDefaults(b *testing.B) {
 	b.ReportAllocs()
-	for b.Loop() {
+	for range b.N {
 		tcpopt.Defaults()
 	}
 }

@@ -59,7 +59,7 @@
 // refused with [syscall.EINVAL] before any system call. Every
 // error of a method of [Socket] is an [*OptionError] that names the option; a
 // closed connection is [net.ErrClosed]. Getters and setters do not allocate on a
-// [*net.TCPConn] or through TLS.
+// descriptor or, built with Go 1.26 or later, on a [*net.TCPConn] or through TLS.
 //
 // # Set early
 //
@@ -129,9 +129,10 @@
 // manuals.
 //
 // Linux: a socket takes at most 32767 s; the system-wide setting may be more. On
-// a multipath TCP socket, which a listener of package net is by default, there is
-// no user timeout; the keepalive options of such a socket want Linux 6.10. gVisor,
-// which is Linux to a program, does not let connections inherit keepalive.
+// a multipath TCP socket, which a listener of package net is by default in a
+// program whose go.mod says go 1.24 or later, there is no user timeout; the
+// keepalive options of such a socket want Linux 6.10. gVisor, which is Linux to a
+// program, does not let connections inherit keepalive.
 //
 // Windows: idle and interval are documented since Windows 10 version 1709, count
 // since 1703; each is tried. Where one is missing, [Socket.SetConfig] sets idle

@@ -158,7 +158,11 @@ func cutCells(t *testing.T, cells []*gridCell) {
 				probe = uint64(min(last.Sub(probes[i]), c.config.Interval))
 			}
 		}
-		wg.Go(func() { c.await(t, last, probe) })
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			c.await(t, last, probe)
+		}()
 	}
 	wg.Wait()
 }

@@ -1,6 +1,7 @@
 package tcpopt_test
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -90,7 +91,7 @@ func listen(t testing.TB, network string, multipath bool) *net.TCPListener {
 func listenWith(t testing.TB, lc *net.ListenConfig, network string) *net.TCPListener {
 	t.Helper()
 	needSockets(t)
-	l, err := lc.Listen(t.Context(), network, labtest.Loopback(network))
+	l, err := lc.Listen(context.Background(), network, labtest.Loopback(network))
 	if err != nil {
 		t.Fatal(err)
 	}

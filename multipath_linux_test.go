@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
 func multipathSubjects(t *testing.T) []subject {
@@ -71,7 +72,8 @@ func protocol(t *testing.T, c any) int {
 	return n
 }
 
-// TestMultipathListener is about what package net listens on by default.
+// TestMultipathListener is about what package net listens on by default where the
+// program's go.mod says go 1.24 or later.
 func TestMultipathListener(t *testing.T) {
 	needMultipath(t)
 	l := listen(t, "tcp4", true)
@@ -164,7 +166,9 @@ func TestNetFallsBackFromMultipath(t *testing.T) {
 		want := overlay(base, tt.config)
 		t.Run("listener/"+tt.name, func(t *testing.T) {
 			w := watcher{f: tt.config.ListenControl}
-			l := listenWith(t, &net.ListenConfig{KeepAlive: -1, Control: w.control}, "tcp4")
+			lc := labtest.ListenConfig(true)
+			lc.Control = w.control
+			l := listenWith(t, lc, "tcp4")
 			if got := protocol(t, l); got != tt.protocol || len(w.sockets) != tt.calls {
 				t.Errorf("a listener of protocol %d after %d calls, want %d after %d"+revise+"ListenControl", got, len(w.sockets), tt.protocol, tt.calls)
 			}

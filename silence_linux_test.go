@@ -40,7 +40,11 @@ func TestFaultMaxSilence(t *testing.T) {
 	}
 	var wg sync.WaitGroup
 	for i, c := range configs {
-		wg.Go(func() { alive(t, conns[i], late(5*c.MaxSilence())) })
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			alive(t, conns[i], late(5*c.MaxSilence()))
+		}()
 	}
 	wg.Wait()
 	times := segments()

@@ -67,8 +67,9 @@ func FromConn(c net.Conn) (Socket, error) { return fromConn(c) }
 //
 // l is a [*net.TCPListener], another listener that implements [syscall.Conn], or one
 // that embeds a net.Listener, as those of [crypto/tls.NewListener] and [NewListener]
-// do. On Linux a listener of package net speaks multipath TCP unless
-// [net.ListenConfig.SetMultipathTCP] says no; such a listener has no user timeout.
+// do. On Linux, in a program whose go.mod says go 1.24 or later, a listener of
+// package net speaks multipath TCP unless [net.ListenConfig.SetMultipathTCP] says
+// no; such a listener has no user timeout.
 func FromListener(l net.Listener) (Socket, error) { return fromListener(l) }
 
 // FromRawConn returns the Socket of rc, as [net.Dialer.Control] and

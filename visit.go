@@ -76,8 +76,10 @@ func (s Socket) control(v *visit) error {
 	if err != nil {
 		return err
 	}
-	err = rc.Control(func(fd uintptr) { v.run(fd) })
-	return cmp.Or(err, v.err)
+	w := *v // It escapes too where Go is older than 1.26.
+	err = rc.Control(func(fd uintptr) { w.run(fd) })
+	*v = w
+	return cmp.Or(err, w.err)
 }
 
 // errNotRun is of a [syscall.RawConn] that is a stub, or whose error was lost.

@@ -60,7 +60,7 @@ func borrow(t *testing.T, port int) int {
 		t.Fatal(err)
 	}
 	inode := ""
-	for line := range strings.Lines(string(table)) {
+	for _, line := range strings.Split(strings.TrimSpace(string(table)), "\n") {
 		if f := strings.Fields(line); strings.HasSuffix(f[1], fmt.Sprintf(":%04X", port)) {
 			inode = f[9]
 		}

@@ -74,7 +74,8 @@ func BenchmarkTouch(b *testing.B) {
 	m.Start()
 	defer m.Stop()
 	b.ReportAllocs()
-	for b.Loop() {
+	b.ResetTimer()
+	for range b.N {
 		m.Touch()
 	}
 }
@@ -104,7 +105,7 @@ func BenchmarkTouchParallel(b *testing.B) {
 
 // BenchmarkMemory reports the bytes of an idle Monitor among a million.
 func BenchmarkMemory(b *testing.B) {
-	for b.Loop() {
+	for range b.N {
 		per, stop := footprint(1_000_000)
 		b.ReportMetric(per, "B/Monitor")
 		stop()
@@ -113,7 +114,7 @@ func BenchmarkMemory(b *testing.B) {
 
 func BenchmarkStartStop(b *testing.B) {
 	b.ReportAllocs()
-	for b.Loop() {
+	for range b.N {
 		m := idleMonitor()
 		m.Start()
 		m.Stop()
@@ -179,7 +180,7 @@ func BenchmarkRead(b *testing.B) {
 		return time.Since(start) / 200
 	}
 	var plain, touched []time.Duration
-	for b.Loop() {
+	for range b.N {
 		plain = append(plain, round(false))
 		touched = append(touched, round(true))
 	}

@@ -1,3 +1,5 @@
+//go:build go1.25
+
 package liveness_test
 
 import (
@@ -89,7 +91,7 @@ func TestUselessCounters(t *testing.T) {
 				if at := tr.dead[0] - tr.probes[3]; at != timeout {
 					t.Errorf("%s: verdict %v after the probe, want %v", name, at, timeout)
 				}
-				e, _ := errors.AsType[*liveness.Error](tr.err)
+				e, _ := asType[*liveness.Error](tr.err)
 				if want := tr.dead[0] - tr.probes[2] - 3*s; e == nil || e.Silent != want || e.Reason == liveness.Idle {
 					t.Errorf("%s: verdict %v, want one after %v", name, tr.err, want)
 				}

@@ -14,7 +14,7 @@ func TestError(t *testing.T) {
 	if want := "liveness: peer silent for 3s: no reply"; err.Error() != want {
 		t.Errorf("Error() = %q, want %q", err, want)
 	}
-	if e, ok := errors.AsType[net.Error](err); !ok || !e.Timeout() || err.(*liveness.Error).Temporary() {
+	if e, ok := asType[net.Error](err); !ok || !e.Timeout() || err.(*liveness.Error).Temporary() {
 		t.Errorf("%v: want a net.Error that is a timeout and not temporary", err)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {

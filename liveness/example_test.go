@@ -66,7 +66,8 @@ func ExampleMonitor_idle() {
 				m.Start()
 				return
 			}
-			e, _ := errors.AsType[*liveness.Error](err)
+			var e *liveness.Error
+			errors.As(err, &e)
 			fmt.Println(e.Reason, e.Timeout())
 			times <- n
 		},

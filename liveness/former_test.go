@@ -1,7 +1,8 @@
+//go:build go1.25
+
 package liveness_test
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -75,7 +76,7 @@ func formerProbe(t *testing.T, idle, timeout time.Duration, ending string, late 
 	case late <= idle*7/8+timeout-ms && len(dead) > 0:
 		t.Errorf("Probe returned %v after Start: dead at %v of %v, want alive", late, dead[0]-start, tr.err)
 	case late > idle+timeout:
-		e, ok := errors.AsType[*liveness.Error](tr.err)
+		e, ok := asType[*liveness.Error](tr.err)
 		if len(dead) != 1 || !ok || e.Reason != liveness.NoProgress {
 			t.Fatalf("Probe returned %v after Start: dead at %v of %v, want no progress, once", late, dead, tr.err)
 		}
@@ -146,7 +147,7 @@ func formerResults(t *testing.T, ending, order string) {
 		Progress: func() (tcpopt.Progress, error) { return tcpopt.Progress{Silence: -1}, nil },
 		Dead: func(err error) {
 			w := watch.Load()
-			if e, ok := errors.AsType[probeError](err); ok && e.watch != w {
+			if e, ok := asType[probeError](err); ok && e.watch != w {
 				t.Errorf("watch %d ended with the Probe of watch %d: %v", w, e.watch, err)
 			}
 			switch dead.Add(1) {
@@ -192,7 +193,7 @@ func TestFormerProbeReason(t *testing.T) {
 		tr.until(18 * s)
 		c.add(0, 10, 0) // Others have written.
 		tr.until(100 * s)
-		e, ok := errors.AsType[*liveness.Error](tr.err)
+		e, ok := asType[*liveness.Error](tr.err)
 		if len(tr.dead) != 1 || !ok || e.Reason != liveness.NoProgress {
 			t.Errorf("dead at %v of %v, want no progress, once", tr.dead, tr.err)
 		}

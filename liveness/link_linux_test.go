@@ -2,8 +2,8 @@ package liveness_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -168,7 +168,7 @@ func (w *watched) wantDead(t *testing.T, reason liveness.Reason, least, most tim
 	t.Helper()
 	select {
 	case v := <-w.dead:
-		e, ok := errors.AsType[*liveness.Error](v.err)
+		e, ok := asType[*liveness.Error](v.err)
 		if !ok || e.Reason != reason || e.Silent < least || e.Silent > most {
 			t.Errorf("dead of %v, want of %v after %v to %v", v.err, reason, least, most)
 		}
@@ -360,6 +360,8 @@ func TestLink(t *testing.T) {
 // wait has Probe wait for the answer.
 func (l *link) wait(t *testing.T) {
 	write := l.Probe
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
 	l.Probe = func() error {
 		asked := time.Now()
 		if err := write(); err != nil {
@@ -367,7 +369,7 @@ func (l *link) wait(t *testing.T) {
 		}
 		for !l.Last().After(asked) {
 			select {
-			case <-t.Context().Done():
+			case <-ctx.Done():
 				return nil
 			case <-time.After(10 * time.Millisecond):
 			}

@@ -1,7 +1,8 @@
+//go:build go1.25
+
 package liveness_test
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -214,7 +215,7 @@ func check(t *testing.T, seed uint64) {
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, ok := errors.AsType[*liveness.Error](c.tr.err)
+	e, ok := asType[*liveness.Error](c.tr.err)
 	if len(c.tr.dead) != 1 || !ok {
 		t.Errorf("I9: dead at %v of %v, want once, after %v", c.tr.dead, c.tr.err, c.end)
 		return

@@ -1,7 +1,8 @@
+//go:build go1.25
+
 package liveness_test
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"testing"
@@ -66,7 +67,7 @@ func TestReason(t *testing.T) {
 				}
 				tr.Start()
 				tr.until(60 * s)
-				e, ok := errors.AsType[*liveness.Error](tr.err)
+				e, ok := asType[*liveness.Error](tr.err)
 				if len(tr.dead) != 1 || !ok || e.Reason != tt.want {
 					t.Errorf("dead at %v of %v, want of %v", tr.dead, tr.err, tt.want)
 				}
@@ -100,7 +101,7 @@ func TestReasonOfEarlierProbe(t *testing.T) {
 				if delivered {
 					want = liveness.NoReply
 				}
-				e, ok := errors.AsType[*liveness.Error](tr.err)
+				e, ok := asType[*liveness.Error](tr.err)
 				if len(tr.dead) != 1 || len(tr.probes) != 1 || !ok || e.Reason != want {
 					t.Errorf("probed at %v, dead at %v of %v, want of %v", tr.probes, tr.dead, tr.err, want)
 				}
@@ -148,7 +149,7 @@ func TestReasonOfSecondProbe(t *testing.T) {
 					if delivered {
 						want = liveness.NoReply
 					}
-					e, ok := errors.AsType[*liveness.Error](tr.err)
+					e, ok := asType[*liveness.Error](tr.err)
 					if len(tr.dead) != 1 || len(tr.probes) != 2 || !ok || e.Reason != want {
 						t.Errorf("probed at %v, dead at %v of %v, want of %v", tr.probes, tr.dead, tr.err, want)
 					}

@@ -1,7 +1,8 @@
+//go:build go1.25
+
 package liveness_test
 
 import (
-	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -9,15 +10,7 @@ import (
 	"time"
 
 	"github.com/tcpopt/tcpopt"
-	"github.com/tcpopt/tcpopt/internal/labtest"
 	"github.com/tcpopt/tcpopt/liveness"
-)
-
-func TestMain(m *testing.M) { labtest.Main(m, 64) }
-
-const (
-	ms = time.Millisecond
-	s  = time.Second
 )
 
 // A trial is a Monitor on the fake clock, with what it did.
@@ -76,7 +69,7 @@ func (tr *trial) until(d time.Duration) {
 // want fails the test unless the verdict was as given.
 func (tr *trial) want(t *testing.T, at time.Duration, reason liveness.Reason, silent time.Duration) {
 	t.Helper()
-	e, ok := errors.AsType[*liveness.Error](tr.err)
+	e, ok := asType[*liveness.Error](tr.err)
 	if len(tr.dead) != 1 || tr.dead[0] != at || !ok || e.Reason != reason || e.Silent != silent {
 		t.Errorf("dead at %v of %v, want at %v of %v after %v", tr.dead, tr.err, at, reason, silent)
 	}
@@ -88,14 +81,6 @@ func (tr *trial) wantAlive(t *testing.T) {
 	defer tr.mu.Unlock()
 	if len(tr.dead) > 0 {
 		t.Errorf("dead at %v of %v, want alive", tr.dead, tr.err)
-	}
-}
-
-// wantBetween fails the test unless d is in [least, most].
-func wantBetween(t *testing.T, what string, d, least, most time.Duration) {
-	t.Helper()
-	if d < least || d > most {
-		t.Errorf("%s = %v, want %v to %v", what, d, least, most)
 	}
 }
 

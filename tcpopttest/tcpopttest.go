@@ -36,9 +36,10 @@
 // # Limits
 //
 // The test is skipped on other systems and where Linux refuses both ways: under
-// qemu's user mode, in gVisor, and on a multipath TCP socket. Listeners of
-// package net speak multipath TCP on Linux unless [net.ListenConfig] says no,
-// but a connection from a plain [net.Dialer] is plain TCP at both ends.
+// qemu's user mode, in gVisor, and on a multipath TCP socket. On Linux, in a
+// program whose go.mod says go 1.24 or later, listeners of package net speak
+// multipath TCP unless [net.ListenConfig] says no, but a connection from a plain
+// [net.Dialer] is plain TCP at both ends.
 //
 // The peer must be in the test's own process. Of an
 // [net/http/httptest.Server] it is the [net.Conn] that the ConnContext and

@@ -31,7 +31,7 @@ var logged = regexp.MustCompile(`^ +[^ :]+\.go:[0-9]+: (.*)`)
 
 // reason is the last that a test has logged.
 func (t *test) reason() (last string) {
-	for line := range strings.Lines(t.output.String()) {
+	for _, line := range strings.Split(t.output.String(), "\n") {
 		if m := logged.FindStringSubmatch(strings.TrimRight(line, "\r\n")); m != nil {
 			last = m[1]
 		}

@@ -16,6 +16,23 @@ func connect(address string) (net.Conn, error) {
 	return d.Dial("tcp", address)
 }
 
+// TestListener sets what only plain TCP has: a program whose go.mod says go 1.23
+// listens on nothing else unless it asks for multipath TCP.
+func TestListener(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	s, err := tcpopt.FromListener(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetUserTimeout(time.Second); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestDeadPeer(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -21,7 +21,8 @@ const beat = 100 * time.Millisecond
 
 func runDemo(v *verb, args []string, stdout io.Writer) error {
 	var flags flag.FlagSet
-	within := new(6 * time.Second)
+	six := 6 * time.Second
+	within := &six
 	flags.Var(timeFlag{d: &within}, "within", "the `time` within which the second connection is to notice, 6s if not given; the demo takes that long")
 	if err := v.parse(&flags, args, stdout); err != nil {
 		return err

@@ -45,7 +45,7 @@ func bounded(d time.Duration) *float64 {
 type listing struct {
 	Version    int                   `json:"version"`
 	Sockets    []row                 `json:"sockets"`
-	Totals     []total               `json:"totals,omitzero"` // with -by
+	Totals     *[]total              `json:"totals,omitempty"` // with -by, and [] if there are none
 	Unreadable map[census.Reason]int `json:"unreadable"`
 	Unowned    *int                  `json:"unowned"` // null: not counted
 }
@@ -76,7 +76,8 @@ type row struct {
 func newListing(c *census.Census, by string) *listing {
 	l := &listing{Version: 1, Sockets: make([]row, len(c.Sockets)), Unreadable: unreadable(c), Unowned: c.Unowned}
 	if by != "" {
-		l.Totals = totals(c, by)
+		t := totals(c, by)
+		l.Totals = &t
 	}
 	for i := range c.Sockets {
 		l.Sockets[i] = newRow(&c.Sockets[i])

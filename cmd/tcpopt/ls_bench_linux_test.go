@@ -40,7 +40,7 @@ func BenchmarkLs(b *testing.B) {
 	}
 	_, err = exec.LookPath("ss")
 	var ls, ss []time.Duration
-	for b.Loop() {
+	for range b.N {
 		cmd := theCommand.Command("ls")
 		ls = append(ls, timed(cmd))
 		rss = max(rss, maxRSS(cmd))

@@ -633,7 +633,7 @@ func TestLsAgreesWithSS(t *testing.T) {
 				}
 				want = map[string]int{}
 				busy := false
-				for line := range strings.Lines(out.String()) {
+				for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
 					f := strings.Fields(line)
 					armed := strings.Contains(line, "timer:(keepalive,")
 					busy = busy || !armed && strings.Contains(line, "timer:") || f[1] != "0" || f[2] != "0"

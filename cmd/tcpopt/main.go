@@ -137,7 +137,7 @@ func conclude(stderr io.Writer, who string, err error) int {
 			return status
 		}
 	}
-	for line := range strings.SplitSeq(err.Error(), "\n") {
+	for _, line := range strings.Split(err.Error(), "\n") {
 		fmt.Fprintf(stderr, "%s: %s\n", who, strings.TrimPrefix(line, "tcpopt: "))
 	}
 	return status

@@ -139,7 +139,7 @@ func TestMetricsExact(t *testing.T) {
 		t.Fatalf("status %d, stderr %q", status, stderr)
 	}
 	got := ""
-	for line := range strings.Lines(stdout) {
+	for _, line := range strings.SplitAfter(stdout, "\n") {
 		if strings.Contains(line, `?`+pid+`"`) || strings.Contains(line, `"multi`+pid+`"`) {
 			got += line
 		}

@@ -199,6 +199,7 @@ func TestPlanGo(t *testing.T) {
 		{"tcpopt", within, dial, leave, inHalf},
 		{"tcpopt on a connection", net.ListenConfig{}, net.Dialer{}, set, inHalf},
 	} {
+		tt.listenConfig.SetMultipathTCP(true) // As in a program whose go.mod says go 1.24 or later.
 		l := listening(t, func(network, address string) (net.Listener, error) {
 			return tt.listenConfig.Listen(context.Background(), network, address)
 		})

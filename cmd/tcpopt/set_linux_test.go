@@ -487,7 +487,7 @@ func TestNotConnected(t *testing.T) {
 func TestSetGone(t *testing.T) {
 	on := true
 	j := newJob(&census.Socket{PID: 1 << 22, State: "established", Config: tcpopt.Config{Idle: time.Minute, Count: 7}}, &change{enable: &on}, false)
-	doJobs(t.Context(), []*job{j})
+	doJobs(context.Background(), []*job{j})
 	var b strings.Builder
 	if printJobs(&b, []*job{j}, false) || !strings.Contains(b.String(), "before   off, idle 1m0s,") || !strings.Contains(b.String(), "failed: pidfd_open") || strings.Contains(b.String(), "restore") {
 		t.Errorf("printed\n%s", &b)

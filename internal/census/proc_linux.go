@@ -120,10 +120,10 @@ func netClass(pid string) string {
 
 func netGroups(cgroup string) string {
 	var groups []string
-	for line := range strings.Lines(cgroup) {
-		_, line, _ = strings.Cut(strings.TrimSuffix(line, "\n"), ":")
+	for _, line := range strings.Split(cgroup, "\n") {
+		_, line, _ = strings.Cut(line, ":")
 		controllers, path, _ := strings.Cut(line, ":")
-		for c := range strings.SplitSeq(controllers, ",") {
+		for _, c := range strings.Split(controllers, ",") {
 			if c == "net_cls" || c == "net_prio" {
 				groups = append(groups, c+" "+path)
 			}

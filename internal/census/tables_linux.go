@@ -149,7 +149,9 @@ func (t *tables) countUnowned() (int, error) {
 // parseTable parses a table of /proc/net, see proc_net_tcp.rst of the kernel.
 func parseTable(text []byte, f func(entry)) error {
 	_, text, _ = bytes.Cut(text, []byte("\n"))
-	for line := range bytes.Lines(text) {
+	for len(text) > 0 {
+		var line []byte
+		line, text, _ = bytes.Cut(text, []byte("\n"))
 		fields := bytes.Fields(line)
 		if len(fields) < 10 {
 			return fmt.Errorf("a line of /proc/net/tcp: %q", line)

@@ -1,6 +1,7 @@
 package labtest
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -50,7 +51,7 @@ func Listen(t testing.TB, h *netlab.Host, address string, multipath bool) *net.T
 	t.Helper()
 	var l net.Listener
 	Need(t, in(h, func() (err error) {
-		l, err = ListenConfig(multipath).Listen(t.Context(), "tcp", address)
+		l, err = ListenConfig(multipath).Listen(context.Background(), "tcp", address)
 		return err
 	}))
 	t.Cleanup(func() { l.Close() })

@@ -467,22 +467,26 @@ func TestDo(t *testing.T) {
 		want := strconv.Itoa(1234 + i)
 		labtest.Need(t, h.Do(func() error { return os.WriteFile(file, []byte(want), 0) }))
 		for range 20 {
-			wg.Go(func() {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
 				var got []byte
 				err := h.Do(func() (err error) { got, err = os.ReadFile(file); return err })
 				if err != nil || string(bytes.TrimSpace(got)) != want {
 					t.Errorf("%s in host %d = %q, %v; want %s", file, i, got, err, want)
 				}
-			})
+			}()
 		}
 	}
 	wg.Wait()
 	for range 100 {
-		wg.Go(func() {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
 			if ns, err := os.Readlink("/proc/thread-self/ns/net"); ns != home {
 				t.Errorf("a goroutine outside is in %s, %v; want %s", ns, err, home)
 			}
-		})
+		}()
 	}
 	wg.Wait()
 	if got, err := os.ReadFile(file); !bytes.Equal(got, outside) {
@@ -647,7 +651,7 @@ func TestEnter(t *testing.T) {
 }
 
 func BenchmarkCable(b *testing.B) {
-	for b.Loop() {
+	for range b.N {
 		x, err := netlab.NewHost()
 		labtest.Need(b, err)
 		y, err := netlab.NewHost()
@@ -662,14 +666,16 @@ func BenchmarkCable(b *testing.B) {
 
 func BenchmarkCut(b *testing.B) {
 	_, _, c := newCable(b)
-	for b.Loop() {
+	b.ResetTimer()
+	for range b.N {
 		labtest.Need(b, errors.Join(c.Cut(), c.Heal()))
 	}
 }
 
 func BenchmarkDo(b *testing.B) {
 	h := labtest.NewHost(b)
-	for b.Loop() {
+	b.ResetTimer()
+	for range b.N {
 		labtest.Need(b, h.Do(func() error { return nil }))
 	}
 }
