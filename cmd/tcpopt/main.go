@@ -36,7 +36,8 @@
 // off is selected by -without-keepalive, by ls too.
 //
 // To ask a socket, ls and set hold a duplicate of its descriptor for some
-// microseconds, and what its owner closes meanwhile is closed only then. With
+// microseconds, and what its owner closes meanwhile is closed only then. A stop by
+// the terminal waits until none is held; SIGSTOP cannot be made to. With
 // CAP_SYS_NICE, as root has it, no other program takes the processor from them in
 // that time. For the rest they compete with the programs they are about as any
 // program does; nice -n 10 tcpopt ls does so less.

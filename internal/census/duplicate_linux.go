@@ -28,6 +28,9 @@ func (s *Socket) Visit(act func(now *Socket, sock tcpopt.Socket)) error {
 	now := *s
 	runtime.LockOSThread() // The policy that undisturbed sets is one thread's.
 	defer runtime.UnlockOSThread()
+	r.tid = unix.Gettid()
+	deferStops()
+	defer boundCloses()()
 	defer undisturbed()()
 	err = r.duplicate(pidfd, s.FD, s.Inode, func(fd uintptr) {
 		raw.fd = fd
@@ -43,6 +46,7 @@ func (s *Socket) Visit(act func(now *Socket, sock tcpopt.Socket)) error {
 // A reading is what is read while a duplicate is held, as the kernel gives it. One
 // reading serves many sockets, since nothing is to be allocated meanwhile.
 type reading struct {
+	tid      int  // of the thread, for closeDuplicate
 	queue    bool // also ask what is pending
 	stat     unix.Stat_t
 	protocol int32  // 0: to be asked
@@ -69,8 +73,10 @@ var errChanged = errors.New("the descriptor was closed or is another by now")
 //
 // From pidfd_getfd(2) to close(2) there are only system calls that do not wait,
 // no allocation, lock or output. Close is a call that lets others run: it may
-// wait as long as the owner's SO_LINGER says.
+// wait for what the owner's SO_LINGER says.
 func (r *reading) duplicate(pidfd, fd int, inode uint32, act func(fd uintptr)) error {
+	holding.Lock()
+	defer holding.Unlock()
 	start := time.Now()
 	dup, err := unix.PidfdGetfd(pidfd, fd, 0)
 	if err != nil {
@@ -84,7 +90,7 @@ func (r *reading) duplicate(pidfd, fd int, inode uint32, act func(fd uintptr)) e
 		act(uintptr(dup))
 		r.err = r.read(dup, inode)
 	}
-	unix.Close(dup)
+	closeDuplicate(dup, r.tid)
 	r.held = time.Since(start)
 	return r.err
 }

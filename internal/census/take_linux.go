@@ -134,6 +134,9 @@ func (t *taker) deny(pid int, err error) {
 func (t *taker) readAll(batches <-chan batch) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	t.reading.tid = unix.Gettid()
+	deferStops()
+	defer boundCloses()()
 	for b := range batches {
 		calm := func() {}
 		if len(b.sockets) > 0 {
