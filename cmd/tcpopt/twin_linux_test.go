@@ -1,0 +1,479 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/labtest"
+)
+
+// A situation is what two connections over one cable have been through when set
+// is told to change one of them. The other is its twin.
+type situation struct {
+	name string
+	old  string        // idle/interval/count[/user timeout] in seconds; "": keepalive is off
+	past past          // the state of both
+	cut  int           // the cable is cut until so many probes are unanswered; 0: it is not
+	wait time.Duration // then, or without a cut, both are silent for so long
+	heal healing
+	args string // of set
+	says string // what set must print; "" for anything
+	done bool   // set must do all of it, and exit with status 0
+
+	lab     labtest.Lab
+	program *labtest.Process
+	us      *twin
+	twin    *twin
+	outcome string
+}
+
+// A past is how a connection got where it is.
+type past string
+
+const (
+	idle      past = "idle"
+	inFlight  past = "in flight"  // a byte was written after the cut
+	shutPeer  past = "shut"       // the peer reads nothing
+	closeWait past = "CLOSE_WAIT" // the peer has closed its side
+	finWait   past = "FIN_WAIT2"  // we have closed ours
+	synSent   past = "SYN_SENT"   // the cable is cut all the time
+	turnedOff past = "turned off" // keepalive was on until the end of the cut
+)
+
+// A healing is when the cable is whole again.
+type healing time.Duration
+
+const (
+	before healing = 0  // before set starts
+	lost   healing = -1 // once the first packet since set has started is lost
+	never  healing = -2
+)
+
+// A twin is one of the connections.
+type twin struct {
+	fd    int
+	local netip.AddrPort
+	far   net.Conn
+}
+
+func (w *twin) info() *unix.TCPInfo {
+	i, err := unix.GetsockoptTCPInfo(w.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		panic(err)
+	}
+	return i
+}
+
+func (w *twin) ended() bool { return w.info().State == unix.BPF_TCP_CLOSE }
+
+func (w *twin) heard() time.Time {
+	i := w.info()
+	return time.Now().Add(-time.Duration(min(i.Last_data_recv, i.Last_ack_recv)) * time.Millisecond)
+}
+
+// sound reports whether something came since then, and nothing is unanswered.
+func (w *twin) sound(since time.Time) bool {
+	i := w.info()
+	return i.State != unix.BPF_TCP_SYN_SENT && i.Probes == 0 && i.Unacked == 0 && w.heard().After(since)
+}
+
+// parseOld parses idle/interval/count[/user timeout].
+func parseOld(s string) (c tcpopt.Config) {
+	if s == "" {
+		return c
+	}
+	var n [4]int
+	for i, field := range strings.Split(s, "/") {
+		var err error
+		if n[i], err = strconv.Atoi(field); err != nil {
+			panic(err)
+		}
+	}
+	return tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Duration(n[0]) * time.Second, Interval: time.Duration(n[1]) * time.Second,
+		Count: n[2], UserTimeout: time.Duration(n[3]) * time.Second}
+}
+
+// situations are all of them. The kernel counts in seconds; these are as short as
+// can be.
+func situations() (all []*situation) {
+	const s = time.Second
+	add := func(group string, a ...situation) {
+		for _, a := range a {
+			a.name = strings.TrimSpace(group + " " + a.name)
+			all = append(all, &a)
+		}
+	}
+	add("silent for long:",
+		situation{name: "within", wait: 12 * s, args: "-within 3s", done: true},
+		situation{name: "on", wait: 9 * s, args: "-on -idle 1s -interval 1s -count 3", done: true},
+		situation{name: "on, one lost", wait: 5 * s, heal: lost, args: "-on -idle 1s -interval 1s -count 2", done: true},
+		situation{name: "keepalive far off", old: "100/75/9", wait: 9 * s, args: "-within 3s", done: true},
+		situation{name: "keepalive far off, no user timeout", old: "100/75/9", wait: 9 * s, args: "-within 3s -no-user-timeout", done: true})
+	for _, old := range []string{"", "1/1/12"} {
+		on := "keepalive " + onOff(old != "") + ", "
+		add("data in flight:",
+			situation{name: on + "within", old: old, past: inFlight, wait: 4 * s, args: "-within 3s"},
+			situation{name: on + "user timeout", old: old, past: inFlight, wait: 4 * s, args: "-user-timeout 2s"},
+			situation{name: on + "no user timeout", old: old, past: inFlight, wait: 4 * s, args: "-within 3s -no-user-timeout", done: true},
+			situation{name: on + "one lost", old: old, past: inFlight, wait: 2 * s, heal: lost, args: "-within 3s"})
+		add("the peer reads nothing:",
+			situation{name: on + "within", old: old, past: shutPeer, wait: s, args: "-within 3s"},
+			situation{name: on + "no user timeout", old: old, past: shutPeer, wait: s, args: "-within 3s -no-user-timeout", done: true})
+		add("not connected yet:",
+			situation{name: on + "within", old: old, past: synSent, wait: 4 * s, heal: healing(s), args: "-within 3s"},
+			situation{name: on + "user timeout", old: old, past: synSent, wait: 2 * s, heal: healing(s / 2), args: "-user-timeout 1s"})
+	}
+	for _, half := range []past{closeWait, finWait} {
+		add("half closed:",
+			situation{name: "silent for long", past: half, wait: 4 * s, args: "-within 3s", done: true},
+			situation{name: "silent, one lost", past: half, wait: 3 * s, heal: lost, args: "-within 3s", done: true})
+	}
+	add("dead:",
+		situation{name: "keepalive off", wait: s, heal: never, args: "-within 3s", done: true},
+		situation{name: "keepalive off, on", wait: 3 * s, heal: never, args: "-on -idle 1s -interval 1s -count 3", done: true},
+		situation{name: "keepalive far off, silent", old: "100/75/9", wait: s, heal: never, args: "-within 5s", done: true},
+		situation{name: "keepalive far off, silent for long", old: "100/75/9", wait: 8 * s, heal: never, args: "-within 4s"},
+		situation{name: "probes out", old: "1/1/40", cut: 3, heal: never, args: "-within 4s"},
+		situation{name: "data in flight", past: inFlight, wait: 2 * s, heal: never, args: "-within 3s"},
+		situation{name: "not connected yet", past: synSent, wait: 2 * s, heal: never, args: "-within 3s"},
+		situation{name: "CLOSE_WAIT", past: closeWait, wait: 2 * s, heal: never, args: "-within 3s", done: true},
+		situation{name: "FIN_WAIT2", past: finWait, wait: 2 * s, heal: never, args: "-within 3s", done: true})
+	return all
+}
+
+var twinsProgram = labtest.NewProgram("twins", connectTwice)
+
+// connectTwice connects twice, says by which descriptors and from where, and waits
+// for the end of its input.
+func connectTwice() int {
+	var flags flag.FlagSet
+	to := flags.String("to", "", "address")
+	traceable(&flags)
+	flags.Parse(os.Args[1:])
+	address, err := netip.ParseAddrPort(*to)
+	for range 2 {
+		fd := -1
+		if err == nil {
+			fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, unix.IPPROTO_TCP)
+		}
+		if err == nil {
+			err = unix.Connect(fd, &unix.SockaddrInet4{Port: int(address.Port()), Addr: address.Addr().As4()})
+		}
+		if err == unix.EINPROGRESS {
+			err = nil
+		}
+		var name unix.Sockaddr
+		if err == nil {
+			name, err = unix.Getsockname(fd)
+		}
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		in4 := name.(*unix.SockaddrInet4)
+		fmt.Println(fd, netip.AddrPortFrom(netip.AddrFrom4(in4.Addr), uint16(in4.Port)))
+	}
+	io.Copy(io.Discard, os.Stdin)
+	return 0
+}
+
+// connect makes both connections of a, and what of its past is not silence.
+func (a *situation) connect(t *testing.T) {
+	t.Helper()
+	a.lab = labtest.NewLab(t)
+	l := labtest.Listen(t, a.lab.Far, netip.AddrPortFrom(a.lab.Far.IPv4, 0).String(), false)
+	if a.past == synSent {
+		labtest.Need(t, a.lab.Cable.Cut())
+	}
+	a.program = start(t, twinsProgram.Command("-traceable", "-to", l.Addr().String()), a.lab.Near.Start)
+	pidfd, err := unix.PidfdOpen(a.program.Process.Pid, 0)
+	labtest.Need(t, err)
+	defer unix.Close(pidfd)
+	fars := map[string]net.Conn{}
+	for range 2 {
+		w := &twin{}
+		var fd int
+		if line := a.program.Line(t); scan(line, &fd, &w.local) != nil {
+			t.Fatalf("the program said %q", line)
+		}
+		w.fd, err = unix.PidfdGetfd(pidfd, fd, 0)
+		labtest.Need(t, err)
+		t.Cleanup(func() { unix.Close(w.fd) })
+		labtest.Need(t, tcpopt.FromFD(uintptr(w.fd)).SetConfig(parseOld(a.old)))
+		a.us, a.twin = a.twin, w
+		if a.past == synSent {
+			continue
+		}
+		c, err := l.Accept()
+		labtest.Need(t, err)
+		t.Cleanup(func() { c.Close() })
+		fars[c.RemoteAddr().String()] = c
+	}
+	for _, w := range []*twin{a.us, a.twin} {
+		w.far = fars[w.local.String()]
+		switch a.past {
+		case closeWait:
+			labtest.Need(t, w.far.(*net.TCPConn).CloseWrite())
+		case finWait:
+			labtest.Need(t, unix.Shutdown(w.fd, unix.SHUT_WR))
+		case shutPeer:
+			for b := make([]byte, 1<<16); w.info().Snd_wnd > 0 || w.info().Unacked > 0; time.Sleep(time.Millisecond) {
+				unix.Write(w.fd, b) // Until it would block.
+			}
+		}
+	}
+}
+
+func scan(line string, fd *int, local *netip.AddrPort) (err error) {
+	number, address, _ := strings.Cut(line, " ")
+	if *fd, err = strconv.Atoi(number); err == nil {
+		*local, err = netip.ParseAddrPort(address)
+	}
+	return err
+}
+
+// live lets a happen, and returns what is wrong.
+func (a *situation) live(ctx context.Context) error {
+	both := []*twin{a.us, a.twin}
+	if a.past != synSent && a.past != shutPeer {
+		for _, w := range both { // Their silence starts.
+			if a.past != closeWait {
+				if _, err := w.far.Write([]byte{1}); err != nil {
+					return err
+				}
+			}
+		}
+		for _, w := range both {
+			for want := a.state(); w.info().State != want || w.info().Unacked > 0; time.Sleep(time.Millisecond) {
+				if ctx.Err() != nil {
+					return fmt.Errorf("state is %d, want %d", w.info().State, want)
+				}
+			}
+		}
+	}
+	if a.cut > 0 || a.past == inFlight {
+		if err := a.lab.Cable.Cut(); err != nil {
+			return err
+		}
+	}
+	for _, w := range both {
+		if a.past == inFlight {
+			if _, err := unix.Write(w.fd, []byte{1}); err != nil {
+				return err
+			}
+		}
+	}
+	start := time.Now()
+	for _, w := range both {
+		for int(w.info().Probes) < a.cut && !w.ended() {
+			if time.Sleep(time.Millisecond); ctx.Err() != nil {
+				return fmt.Errorf("probes are %d, want %d", w.info().Probes, a.cut)
+			}
+		}
+	}
+	time.Sleep(a.wait - time.Since(start))
+	return a.change(ctx)
+}
+
+func (a *situation) state() uint8 {
+	switch a.past {
+	case closeWait:
+		return unix.BPF_TCP_CLOSE_WAIT
+	case finWait:
+		return unix.BPF_TCP_FIN_WAIT2
+	}
+	return unix.BPF_TCP_ESTABLISHED
+}
+
+// change heals the cable and calls set, then looks what becomes of both.
+func (a *situation) change(ctx context.Context) error {
+	cable := a.lab.Cable.Heal
+	if a.heal != before {
+		cable = a.lab.Cable.Cut
+	}
+	if err := cable(); err != nil {
+		return err
+	}
+	silent, probes := max(0, time.Since(a.us.heard())), a.us.info().Probes
+	sent := a.us.info().Segs_out
+	cmd := theCommand.Command(append([]string{"set", "-pid", a.program.PID(), "-local", a.us.local.String()}, strings.Fields(a.args)...)...)
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	exited := make(chan struct{})
+	go func() { cmd.Wait(); close(exited) }()
+
+	healed := make(chan error, 1)
+	go func() {
+		switch a.heal {
+		case before, never:
+			healed <- nil
+			return
+		case lost:
+			for a.us.info().Segs_out == sent && !a.us.ended() && time.Since(start) < 15*time.Second {
+				time.Sleep(time.Millisecond)
+			}
+		default:
+			time.Sleep(time.Duration(a.heal))
+		}
+		healed <- a.lab.Cable.Heal()
+	}()
+	<-exited
+	took := time.Since(start)
+	if err := <-healed; err != nil {
+		return err
+	}
+	report, status := out.String(), cmd.ProcessState.ExitCode()
+	since := time.Now() // Of the later of both.
+	now, err := tcpopt.FromFD(uintptr(a.us.fd)).Config()
+	if err != nil {
+		return err
+	}
+	var fate, twins string
+	if a.heal == never {
+		fate, err = a.watchDead(now, start, report)
+	} else {
+		fate, twins = a.watch(a.us, since), "–"
+		if fate == "ended" {
+			twins = a.watch(a.twin, since)
+		}
+	}
+	a.outcome = fmt.Sprintf("%s\t%s\t%s\t%s\t%d\t%.1fs\t%s\t%d\t%.1fs\t%s\t%s\t%s\n", a.name, cmp.Or(a.old, "off"), cmp.Or(a.past, idle), a.healed(),
+		probes, silent.Seconds(), a.args, status, took.Seconds(), fate, twins, verdictOf(report))
+	switch {
+	case fate == "ended" && twins != "ended":
+		err = fmt.Errorf("it ended and its twin lives")
+	case a.says != "" && !strings.Contains(report, a.says):
+		err = fmt.Errorf("set does not say %q", a.says)
+	case a.done && status != 0:
+		err = fmt.Errorf("status %d", status)
+	}
+	if err != nil {
+		return fmt.Errorf("%w; silent for %v with %d probes out; set %s said\n%s", err, silent, probes, a.args, report)
+	}
+	return nil
+}
+
+func (a *situation) healed() string {
+	switch a.heal {
+	case before:
+		return "before"
+	case lost:
+		return "one lost"
+	case never:
+		return "never"
+	}
+	return "after " + time.Duration(a.heal).String()
+}
+
+// verdictOf is the line of a report that says what was not done, or what was.
+func verdictOf(report string) string {
+	last := ""
+	for line := range strings.SplitSeq(report, "\n") {
+		switch {
+		case strings.HasPrefix(line, "  before"), strings.HasPrefix(line, "  restore"), !strings.HasPrefix(line, "  "):
+		default:
+			last = strings.TrimSpace(line)
+		}
+	}
+	return last
+}
+
+// watch waits until w has ended, or has heard from its peer and cannot end any
+// more, or had the time to end.
+func (a *situation) watch(w *twin, since time.Time) string {
+	c, err := tcpopt.FromFD(uintptr(w.fd)).Config()
+	if err != nil {
+		panic(err)
+	}
+	limit := max(c.Interval, 2*time.Second)
+	if c.UserTimeout != tcpopt.Unbounded {
+		limit = max(limit, c.UserTimeout)
+	}
+	limit = late(min(limit, 6*time.Second)) + 1500*time.Millisecond
+	for ; time.Since(since) < limit; time.Sleep(2 * time.Millisecond) {
+		switch {
+		case w.ended():
+			return "ended"
+		case a.past != shutPeer && w.sound(since):
+			return "lives, heard"
+		}
+	}
+	return "lives"
+}
+
+// watchDead waits until a connection ends whose peer is dead: within the time that
+// it has now from when it was set, unless set says that it may not.
+func (a *situation) watchDead(now tcpopt.Config, start time.Time, report string) (string, error) {
+	idle, busy := now.DetectionTime()
+	d := idle
+	if a.past == inFlight || a.past == synSent {
+		d = busy
+	}
+	for _, why := range excuses {
+		if strings.Contains(report, why) {
+			return "left", nil
+		}
+	}
+	if d > time.Minute {
+		return "left", fmt.Errorf("it does not notice before %v, and set does not say why", d)
+	}
+	for limit := late(d) + 2*time.Second; !a.us.ended(); time.Sleep(5 * time.Millisecond) {
+		if time.Since(start) > limit {
+			return "lives", fmt.Errorf("it has not ended after %v", limit)
+		}
+	}
+	return fmt.Sprintf("noticed after %.1fs", time.Since(start).Seconds()), nil
+}
+
+// late is a time as the kernel's timers keep it.
+func late(d time.Duration) time.Duration { return d + d/8 }
+
+// excuses are what set says if a dead peer will not be noticed in time.
+var excuses = []string{"left alone", "skipped"}
+
+// TestFaultTwin changes connections in all situations and compares each with its
+// twin. TCPOPT_TWINS names a file for the table.
+func TestFaultTwin(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	all := situations()
+	for _, a := range all {
+		a.connect(t)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, a := range all {
+		wg.Go(func() {
+			if err := a.live(ctx); err != nil {
+				t.Errorf("%s: %v", a.name, err)
+			}
+		})
+	}
+	wg.Wait()
+	if name := os.Getenv("TCPOPT_TWINS"); name != "" {
+		table := "situation\told\tpast\tcable whole\tprobes\tsilence\tset\tstatus\ttook\tconnection\ttwin\treport\n"
+		for _, a := range all {
+			table += a.outcome
+		}
+		labtest.Need(t, os.WriteFile(name, []byte(table), 0o666))
+	}
+}
