@@ -27,11 +27,12 @@ func unreadable(c *census.Census) map[census.Reason]int {
 }
 
 // failures are the errors about processes that were asked for by their number,
-// and about whatever keeps all processes from being read.
-func failures(c *census.Census, q *census.Query) (errs []error) {
+// and about whatever keeps all processes from being read. The flag force reads what
+// is in a foreign cgroup.
+func failures(c *census.Census, q *census.Query, force string) (errs []error) {
 	old := false
 	for _, d := range c.Denied {
-		why := func() string { return d.Explain() + remedy(d.Reason) }
+		why := func() string { return d.Explain() + remedy(d.Reason, force) }
 		switch {
 		case len(q.PIDs) > 0, d.Reason == census.Failed:
 			errs = append(errs, fmt.Errorf("process %d: %s", d.PID, why()))
@@ -45,10 +46,10 @@ func failures(c *census.Census, q *census.Query) (errs []error) {
 	return errs
 }
 
-// remedy is the flag that reads processes all the same, where there is one.
-func remedy(r census.Reason) string {
+// remedy says that the flag force reads processes all the same, where it does.
+func remedy(r census.Reason, force string) string {
 	if r == census.ForeignClass {
-		return " (-force reads them)"
+		return " (" + force + " reads them)"
 	}
 	return ""
 }

@@ -104,19 +104,25 @@ func (c change) on(config tcpopt.Config) tcpopt.Config {
 	return config
 }
 
-// difference is the change that makes after into before.
-func difference(before, after tcpopt.Config) change {
-	on := before.KeepAlive == tcpopt.On
-	c := change{&on, &before.Idle, &before.Interval, &before.Count, &before.UserTimeout}
+var on, off = true, false
+
+// difference is the change that makes after into before, of which it keeps
+// pointers. It allocates nothing: a descriptor may be held.
+func difference(before *tcpopt.Config, after tcpopt.Config) change {
+	enable := &off
+	if before.KeepAlive == tcpopt.On {
+		enable = &on
+	}
+	c := change{enable, &before.Idle, &before.Interval, &before.Count, &before.UserTimeout}
 	return c.missing(after)
 }
 
 // write sets c. SetConfig cannot set a user timeout of 0 and has another order:
 // Linux counts an idle time that is set after the switch from the last segment of
-// the peer, and probes at once if that is long ago. Set waits for the answer to
-// that probe.
+// the peer, and probes at once if that is long ago. A count that matters only
+// without a user timeout is set before there is none.
 func (c *change) write(s tcpopt.Socket) error {
-	if c.timeout != nil {
+	if c.timeout != nil && *c.timeout != 0 {
 		if err := s.SetUserTimeout(*c.timeout); err != nil {
 			return err
 		}
@@ -131,6 +137,11 @@ func (c *change) write(s tcpopt.Socket) error {
 			return err
 		}
 	}
+	if c.timeout != nil && *c.timeout == 0 {
+		if err := s.SetUserTimeout(0); err != nil {
+			return err
+		}
+	}
 	if c.enable != nil {
 		if err := s.SetKeepAlive(*c.enable); err != nil {
 			return err
@@ -140,6 +151,23 @@ func (c *change) write(s tcpopt.Socket) error {
 		return s.SetKeepAliveIdle(*c.idle)
 	}
 	return nil
+}
+
+// possible is the part of c that can be set on a socket, and the rest: the system
+// may give a socket more, or zero.
+func (c change) possible() (can, cannot change) {
+	refused := func(c tcpopt.Config) bool { return c == tcpopt.Config{} || c.Validate() != nil }
+	can = c
+	if c.idle != nil && refused(tcpopt.Config{Idle: *c.idle}) {
+		can.idle, cannot.idle = nil, c.idle
+	}
+	if c.interval != nil && refused(tcpopt.Config{Interval: *c.interval}) {
+		can.interval, cannot.interval = nil, c.interval
+	}
+	if c.count != nil && refused(tcpopt.Config{Count: *c.count}) {
+		can.count, cannot.count = nil, c.count
+	}
+	return can, cannot
 }
 
 // flags are the flags of set that set c.

@@ -79,6 +79,7 @@ func (pidsFlag) repeatable()     {}
 func (namesFlag) repeatable()    {}
 func (patternsFlag) repeatable() {}
 func (statesFlag) repeatable()   {}
+func (forceFlag) repeatable()    {}
 
 // patternsFlag and the types below are kinds of flags. Those of a pointer to a
 // pointer leave it nil if the flag is not given.
@@ -167,6 +168,31 @@ func (f wordFlag) Set(s string) error {
 		return fmt.Errorf("want %s", strings.Join(f.words, " or "))
 	}
 	*f.word = s
+	return nil
+}
+
+// forceFlag takes words with commas between them, each of which has its switch.
+type forceFlag struct{ words []forceWord }
+
+type forceWord struct {
+	word string
+	on   *bool
+}
+
+func (f forceFlag) String() string { return "" }
+
+func (f forceFlag) Set(s string) error {
+	for _, word := range strings.Split(s, ",") {
+		i := slices.IndexFunc(f.words, func(w forceWord) bool { return w.word == word })
+		if i < 0 {
+			var words []string
+			for _, w := range f.words {
+				words = append(words, w.word)
+			}
+			return fmt.Errorf("want some of %s", strings.Join(words, ","))
+		}
+		*f.words[i].on = true
+	}
 	return nil
 }
 

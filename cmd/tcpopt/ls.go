@@ -44,7 +44,7 @@ func runLs(v *verb, args []string, stdout io.Writer) error {
 	} else {
 		printCensus(w, c, by)
 	}
-	if err := errors.Join(append(failures(c, q), cmp.Or(err, w.Flush()))...); err != nil {
+	if err := errors.Join(append(failures(c, q, "-force"), cmp.Or(err, w.Flush()))...); err != nil {
 		return err
 	}
 	if *check && len(c.Sockets) > 0 {
@@ -126,17 +126,18 @@ func summarize(w io.Writer, c *census.Census) {
 		}
 	}
 	fmt.Fprintf(w, "%s, %d without keepalive, %d suspect\n", plural(len(c.Sockets), "socket"), off, suspect)
-	printUnreadable(w, c)
+	printUnreadable(w, c, "-force")
 }
 
-// printUnreadable says what could not be seen.
-func printUnreadable(w io.Writer, c *census.Census) {
+// printUnreadable says what could not be seen. The flag force reads what is in a
+// foreign cgroup.
+func printUnreadable(w io.Writer, c *census.Census, force string) {
 	counts := unreadable(c)
 	if n := len(c.Denied); n > 0 {
 		fmt.Fprintf(w, "%s could not be read:\n", plural(n, "process"))
 		for _, reason := range census.Reasons() {
 			if counts[reason] > 0 {
-				fmt.Fprintf(w, "  %d %s%s\n", counts[reason], reason.Meaning(), remedy(reason))
+				fmt.Fprintf(w, "  %d %s%s\n", counts[reason], reason.Meaning(), remedy(reason, force))
 			}
 		}
 	}

@@ -26,9 +26,17 @@
 // not seen if no process that may be read is in its network namespace.
 //
 // Set changes the keepalive of live sockets and prints how to restore it, even if
-// it is interrupted. It sets a user timeout only where that cannot end a healthy
-// connection: not while data or a shut window wait for the peer, nor before a long
-// silent peer has answered. It waits up to 3 s for that. Both need Linux 5.6 and
+// it is interrupted. It ends no connection that would have lived had it been left
+// alone. Where probes are unanswered, or the silence is so long that fewer than two
+// fit before the new end, it first makes the connection send some, and writes only
+// when the peer has answered. If it does not within 3 s, all is left as it was, but
+// for a higher count or user timeout that makes up for those probes. A connection
+// without keepalive gets it at once, to be ended by it if its peer stays silent. A
+// user timeout is not set while data, or a shut window, waits for the peer. Each of
+// these guards has a word by which -force lifts it: silent, unacked, window; and
+// cgroup, for processes in another net_cls or net_prio cgroup. A connection that
+// turns out to be dead ends, which is a success. Of a listener, set says whether
+// accepted connections are seen to have what it has. Ls and set need Linux 5.6 and
 // the right to trace a process, see pidfd_getfd(2) and ptrace(2).
 //
 // Set takes the flags by which ls selects sockets: with one of those it needs no
@@ -87,7 +95,7 @@ import (
 var verbs = []*verb{
 	{"defaults", "[-json]", "print this system's keepalive defaults and where they are set", "tcpopt defaults -json", runDefaults},
 	{"ls", "[-pid N]... [-name COMMAND]... [-local A]... [-remote A]... [-state S]... [-without-keepalive] [-slower D] [-suspect] [-listen] [-by command|remote] [-check] [-json] [-force]", "list TCP sockets of other processes and when each would notice a dead peer", "tcpopt ls -name postgres -slower 1m", runLs},
-	{"set", "[-pid N]... [-name COMMAND]... (-fd F | -all | [-local A]... [-remote A]... [-state S]... [-without-keepalive] [-slower D] [-suspect]) (-within D [-no-user-timeout] | -on | -off | -idle D -interval D -count N -user-timeout D) [-dry-run] [-yes] [-force]", "change the keepalive of live sockets of other processes", "tcpopt set -name postgres -remote 10.0.0.0/8 -within 30s -dry-run", runSet},
+	{"set", "[-pid N]... [-name COMMAND]... (-fd F | -all | [-local A]... [-remote A]... [-state S]... [-without-keepalive] [-slower D] [-suspect]) (-within D [-no-user-timeout] | -on | -off | -idle D -interval D -count N -user-timeout D) [-dry-run] [-yes] [-force silent,unacked,window,cgroup]", "change the keepalive of live sockets of other processes", "tcpopt set -name postgres -remote 10.0.0.0/8 -within 30s -dry-run", runSet},
 	{"plan", "D [-json]", "print what notices a dead peer within D, when, and the same for Go, sysctl, libpq, nginx, HAProxy and systemd", "tcpopt plan 30s", runPlan},
 	{"demo", "[-within D]", "show two connections whose cable is cut: the system's defaults, and one that notices", "tcpopt demo -within 10s", runDemo},
 	{"metrics", "[-o FILE]", "print counts of connections in the text format of Prometheus", "tcpopt metrics -o /var/lib/prometheus/node-exporter/tcpopt.prom", runMetrics},

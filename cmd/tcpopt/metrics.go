@@ -55,7 +55,7 @@ func runMetrics(v *verb, args []string, stdout io.Writer) error {
 	} else {
 		err = replaceFile(file, text.Bytes())
 	}
-	return errors.Join(append(failures(c, &q), err)...)
+	return errors.Join(append(failures(c, &q, "-force"), err)...)
 }
 
 // printMetrics prints c, which took so long, in the text format of Prometheus.

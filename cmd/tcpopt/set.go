@@ -16,13 +16,8 @@ import (
 	"github.com/tcpopt/tcpopt/internal/census"
 )
 
-const (
-	// unasked is how many sockets set changes without -yes.
-	unasked = 10
-
-	// patience is how long set waits for a peer to acknowledge or to answer.
-	patience = 3 * time.Second
-)
+// unasked is how many sockets set changes without -yes.
+const unasked = 10
 
 // A request is what set is asked to do.
 type request struct {
@@ -33,6 +28,7 @@ type request struct {
 	on, off   bool
 	all       bool
 	dry, yes  bool
+	force     guards
 }
 
 func runSet(v *verb, args []string, stdout io.Writer) error {
@@ -49,14 +45,14 @@ func runSet(v *verb, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	errs := failures(c, &r.query)
+	errs := failures(c, &r.query, "-force cgroup")
 	if len(c.Sockets) == 0 && len(errs) == 0 {
 		return r.nothing()
 	}
 	var jobs []*job
 	differ := 0
 	for i := range c.Sockets {
-		j := newJob(&c.Sockets[i], &r.change, r.query.Force)
+		j := newJob(&c.Sockets[i], &r.change, r.force)
 		jobs = append(jobs, j)
 		if !r.change.missing(j.socket.Config).empty() {
 			differ++
@@ -71,14 +67,14 @@ func runSet(v *verb, args []string, stdout io.Writer) error {
 		return misused(fmt.Errorf("%d sockets would change: more than %d need -yes; -dry-run shows them", differ, unasked))
 	default:
 		// What was changed is printed even if this is interrupted, with how to restore it.
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+		defer stop()
 		doJobs(ctx, jobs)
-		stop()
 	}
 	w := bufio.NewWriter(stdout)
-	whole := printJobs(w, jobs, r.dry)
+	whole := printJobs(w, jobs, r.dry, acceptedBy)
 	if len(r.query.PIDs)+len(r.query.Commands) == 0 {
-		printUnreadable(w, c) // Of processes that were asked for, failures says it.
+		printUnreadable(w, c, "-force cgroup") // Of processes that were asked for, failures says it.
 	}
 	if err := errors.Join(append(errs, w.Flush())...); err != nil {
 		return err
@@ -103,7 +99,9 @@ func (r *request) flags(flags *flag.FlagSet) {
 	flags.Var(timeFlag{d: &r.change.timeout, zero: true}, "user-timeout", "the `time` that data may stay unacknowledged; 0: the system's own limit")
 	flags.BoolVar(&r.dry, "dry-run", false, "change nothing, print what would be")
 	flags.BoolVar(&r.yes, "yes", false, fmt.Sprintf("change more than %d sockets", unasked))
-	flags.BoolVar(&r.query.Force, "force", false, "set a user timeout whatever the connection does, and change processes in another net_cls or net_prio cgroup")
+	flags.Var(forceFlag{words: []forceWord{
+		{"silent", &r.force.silent}, {"unacked", &r.force.unacked}, {"window", &r.force.window}, {"cgroup", &r.query.Force},
+	}}, "force", "change although the peer did not answer, or set a user timeout although data is not acknowledged or although the peer's window is shut, any of which may end a living connection; or change processes in another net_cls or net_prio cgroup: `silent|unacked|window|cgroup`, or several with commas")
 }
 
 // check completes r, or says what is wrong with it: with the sockets first, then
@@ -148,10 +146,16 @@ func doJobs(ctx context.Context, jobs []*job) {
 	for len(jobs) > 0 {
 		var waiting []*job
 		for _, j := range jobs {
-			if ctx.Err() != nil {
+			stopped := ctx.Err() != nil
+			if stopped && !j.visited {
 				j.err = errors.New("interrupted")
-			} else if j.step() {
+				continue
+			}
+			j.hurry = stopped
+			if j.step() {
 				waiting = append(waiting, j)
+			} else if stopped && !j.written && j.ended == lives && j.err == nil {
+				j.err = errors.New("interrupted")
 			}
 		}
 		if jobs = waiting; len(jobs) > 0 {
@@ -165,7 +169,7 @@ func doJobs(ctx context.Context, jobs []*job) {
 
 // printJobs prints what was done, or with dry would be, and reports whether that
 // is all there was to do.
-func printJobs(w io.Writer, jobs []*job, dry bool) bool {
+func printJobs(w io.Writer, jobs []*job, dry bool, accepted func(*census.Socket) ([]census.Socket, error)) bool {
 	if len(jobs) == 0 {
 		return true
 	}
@@ -173,17 +177,34 @@ func printJobs(w io.Writer, jobs []*job, dry bool) bool {
 	for _, j := range jobs {
 		j.print(w, dry, &sum)
 	}
-	verb := "changed"
-	if dry {
-		verb = "would change"
-	}
-	fmt.Fprintf(w, "%d %s, %d as wanted already, %d not or not wholly done\n", sum.changed, verb, sum.same, sum.bad)
-	switch {
+	sum.print(w, dry)
+	switch j := jobs[0]; {
 	case sum.changed == 0:
-	case jobs[0].socket.State == census.StateListen: // There is no other job then.
-		fmt.Fprintln(w, "A change lasts until the program listens anew or sets its own; connections that it accepts from now on have it too.")
+	case j.socket.State == census.StateListen: // There is no other job then.
+		text := "what connections have that it accepts from now on is not known: "
+		if all, err := accepted(j.socket); err != nil {
+			text += err.Error()
+		} else {
+			text = explainAccepted(j.first.Config, j.target, all)
+		}
+		fmt.Fprintf(w, "A change lasts until the program listens anew or sets its own; %s.\n", text)
 	default:
 		fmt.Fprintln(w, "A change lasts until the program reconnects or sets its own; new connections do not have it.")
 	}
-	return sum.bad == 0 || dry
+	return sum.left == 0 || dry
+}
+
+// acceptedBy are the connections of a listener's process at its local port.
+func acceptedBy(l *census.Socket) ([]census.Socket, error) {
+	port, err := census.ParsePattern(fmt.Sprintf(":%d", l.Local.Port()))
+	if err != nil {
+		return nil, err
+	}
+	c, err := takeCensus(&census.Query{PIDs: []int{l.PID}, Local: []census.Pattern{port}})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(c.Sockets, func(s census.Socket) bool {
+		return s.NetNS != l.NetNS || s.State == census.StateClosed || s.State == "syn-sent"
+	}), nil
 }

@@ -102,7 +102,7 @@ func TestSet(t *testing.T) {
 	for _, words := range []string{
 		"before   off, idle 2h0m0s, interval 1m15s, count 9, user timeout 0s; a dead peer is noticed: idle never, busy system",
 		"after    on, idle 15s, interval 5s, count 3, user timeout 30s",
-		"1 changed, 0 as wanted already, 0 not or not wholly done",
+		"1 changed, 0 as wanted already, 0 ended, 0 not or not wholly done",
 		"until the program reconnects or sets its own",
 	} {
 		if !strings.Contains(out, words) {
@@ -145,7 +145,7 @@ func TestSet(t *testing.T) {
 	has(t, r.PID(), all[0].FD, settingsOf(all[0]))
 	has(t, r.PID(), plain.FD, map[string]any{"enable": true, "idle_seconds": plain.Idle})
 	out = set(t, "-pid", r.PID(), "-fd", strconv.Itoa(all[0].FD), "-on", "-idle", "10s")
-	if !strings.HasSuffix(out, "connections that it accepts from now on have it too.\n") {
+	if !strings.HasSuffix(out, "connections that it accepts from now on have it too, as the 2 here had what it had.\n") {
 		t.Errorf("printed\n%s", out)
 	}
 	has(t, r.PID(), all[0].FD, map[string]any{"enable": true, "idle_seconds": 10.0})
@@ -323,7 +323,7 @@ func TestFaultSetAgain(t *testing.T) {
 	// The peer does not answer: no user timeout below its silence.
 	start := time.Now()
 	status, stdout, _ := l.set("-user-timeout", "2s")
-	if took := time.Since(start); status != 1 || !strings.Contains(stdout, "the user timeout is left alone: the peer was silent for") || took < 3*time.Second || took > 10*time.Second {
+	if took := time.Since(start); status != 1 || !strings.Contains(stdout, "left alone: the peer was silent for") || took < 3*time.Second || took > 10*time.Second {
 		t.Errorf("status %d after %v, stdout %q, want 1 after 3 s", status, took, stdout)
 	}
 	if s := l.only(t); s["user_timeout_seconds"] != 0.0 || s["state"] != "established" {
@@ -352,7 +352,7 @@ func TestFaultSetShutWindow(t *testing.T) {
 	if status, stdout, _ = l.set("-within", "10s", "-no-user-timeout"); status != 0 || !strings.Contains(stdout, "1 changed") {
 		t.Errorf("without user timeout: status %d, stdout %q", status, stdout)
 	}
-	if status, stdout, _ = l.set("-user-timeout", "10m", "-force"); status != 0 || !strings.Contains(stdout, "1 changed") {
+	if status, stdout, _ = l.set("-user-timeout", "10m", "-force", "window,unacked"); status != 0 || !strings.Contains(stdout, "1 changed") {
 		t.Errorf("by force: status %d, stdout %q", status, stdout)
 	}
 	if s := l.only(t); s["user_timeout_seconds"] != 600.0 || s["enable"] != true {
@@ -445,7 +445,7 @@ func TestSetInterrupted(t *testing.T) {
 		restore := "  restore  tcpopt set -pid " + changed.PID()
 		s := string(out)
 		if cmd.ProcessState.ExitCode() == 1 && strings.Count(s, restore) == 2 && strings.Count(s, "  failed: interrupted\n") == 1 &&
-			strings.Contains(s, "\n2 changed, 0 as wanted already, 1 not or not wholly done\n") {
+			strings.Contains(s, "\n2 changed, 0 as wanted already, 0 ended, 1 not or not wholly done\n") {
 			return
 		}
 		if try == 3 || !strings.Contains(s, "  skipped: the peer keeps its window shut") {
@@ -486,36 +486,67 @@ func TestNotConnected(t *testing.T) {
 // TestSetGone is of a socket that ends between the census and the visit.
 func TestSetGone(t *testing.T) {
 	on := true
-	j := newJob(&census.Socket{PID: 1 << 22, State: "established", Config: tcpopt.Config{Idle: time.Minute, Count: 7}}, &change{enable: &on}, false)
+	j := newJob(&census.Socket{PID: 1 << 22, State: "established", Config: tcpopt.Config{Idle: time.Minute, Count: 7}}, &change{enable: &on}, guards{})
 	doJobs(context.Background(), []*job{j})
 	var b strings.Builder
-	if printJobs(&b, []*job{j}, false) || !strings.Contains(b.String(), "before   off, idle 1m0s,") || !strings.Contains(b.String(), "failed: pidfd_open") || strings.Contains(b.String(), "restore") {
+	if !printJobs(&b, []*job{j}, false, nil) || !strings.Contains(b.String(), "before   off, idle 1m0s,") ||
+		!strings.Contains(b.String(), "ended    the descriptor was closed before it could be changed") || !strings.Contains(b.String(), "\n0 changed, 0 as wanted already, 1 ended, 0 not") || strings.Contains(b.String(), "restore") {
 		t.Errorf("printed\n%s", &b)
 	}
 }
 
-// TestRestoreTooLong is where the system's idle time is more than a socket takes.
-func TestRestoreTooLong(t *testing.T) {
-	before := tcpopt.Config{Idle: 24 * time.Hour, Interval: 75 * time.Second, Count: 9}
-	s := &census.Socket{PID: 7, FD: 3, Command: "x", State: "established", HasUserTimeout: true, Config: before,
-		Local: netip.MustParseAddrPort("10.0.0.1:1"), Remote: netip.MustParseAddrPort("10.0.0.2:2")}
-	d := time.Minute
-	j := &job{socket: s, change: &change{idle: &d}, visited: true, written: true, first: *s}
-	s.Config.Idle = d
-	var b strings.Builder
-	if !printJobs(&b, []*job{j}, false) || !strings.Contains(b.String(), "restore  tcpopt set -pid 7 -fd 3 -remote 10.0.0.2:2 -idle 24h0m0s\n") ||
-		!strings.Contains(b.String(), "more than can be set on a socket") {
-		t.Errorf("printed\n%s", &b)
+// TestRestore is where the system's values are none that a socket takes.
+func TestRestore(t *testing.T) {
+	const s = time.Second
+	d, n := time.Minute, 3
+	c := change{idle: &d, interval: &d, count: &n}
+	for _, tt := range []struct {
+		name                string
+		idle, interval      time.Duration
+		count               int
+		restore, impossible string
+	}{
+		{"all", 2 * s, 2 * s, 9, "-idle 2s -interval 2s -count 9", ""},
+		{"too long", 24 * time.Hour, 75 * s, 9, "-interval 1m15s -count 9", "-idle 24h0m0s"},
+		{"zero", 0, 75 * s, 0, "-interval 1m15s", "-idle 0s, -count 0"},
+		{"nothing", 0, 0, 200, "", "-idle 0s, -interval 0s, -count 200"},
+	} {
+		socket := &census.Socket{PID: 7, FD: 3, Command: "x", State: "established", HasUserTimeout: true,
+			Config: tcpopt.Config{Idle: tt.idle, Interval: tt.interval, Count: tt.count},
+			Local:  netip.MustParseAddrPort("10.0.0.1:1"), Remote: netip.MustParseAddrPort("10.0.0.2:2")}
+		j := newJob(socket, &c, guards{})
+		j.visited, j.written = true, true
+		socket.Config = j.target
+		var b strings.Builder
+		whole := printJobs(&b, []*job{j}, false, nil)
+		restore := ""
+		if tt.restore != "" {
+			restore = "  restore  tcpopt set -pid 7 -fd 3 -remote 10.0.0.2:2 " + tt.restore + "\n"
+		}
+		if tt.impossible != "" {
+			restore += "  not restorable: " + tt.impossible + ", which was the system's and cannot be set on a socket\n"
+		}
+		if !whole || !strings.Contains(b.String(), "\n"+restore+"1 changed") {
+			t.Errorf("%s: printed\n%s", tt.name, &b)
+		}
 	}
+}
+
+// TestSetFails is of a kernel that does not do as it says.
+func TestSetFails(t *testing.T) {
+	d := time.Minute
+	socket := &census.Socket{State: "established", Config: tcpopt.Config{Idle: time.Hour}}
+	j := newJob(socket, &change{idle: &d}, guards{})
+	j.visited, j.written = true, true
 	j.err = fmt.Errorf("broken")
-	b.Reset()
-	if printJobs(&b, []*job{j}, false) || !strings.Contains(b.String(), "failed: broken") {
+	var b strings.Builder
+	if printJobs(&b, []*job{j}, false, nil) || !strings.Contains(b.String(), "failed: broken") {
 		t.Errorf("printed\n%s", &b)
 	}
 	j.err = nil
-	s.Config.Idle = 2 * d
+	socket.Config.Idle = 2 * d
 	b.Reset()
-	if printJobs(&b, []*job{j}, false) || !strings.Contains(b.String(), "failed: the kernel did not take -idle 1m0s") {
+	if printJobs(&b, []*job{j}, false, nil) || !strings.Contains(b.String(), "failed: the kernel did not take -idle 1m0s") {
 		t.Errorf("printed\n%s", &b)
 	}
 }

@@ -117,12 +117,54 @@ func situations() (all []*situation) {
 			all = append(all, &a)
 		}
 	}
+	add("just after an outage:",
+		situation{name: "within", old: "2/2/9", cut: 3, args: "-within 6s", done: true},
+		situation{name: "user timeout", old: "4/4/9", cut: 1, args: "-user-timeout 6s", done: true},
+		situation{name: "within without user timeout", old: "2/2/9", cut: 3, args: "-within 30s -no-user-timeout", done: true},
+		situation{name: "count", old: "2/2/9", cut: 3, args: "-count 3", done: true},
+		situation{name: "idle", old: "1/1/9", cut: 3, args: "-idle 3s", done: true},
+		situation{name: "interval", old: "1/1/9", cut: 3, args: "-interval 3s", done: true},
+		situation{name: "idle, interval and count", old: "1/1/9", cut: 2, args: "-idle 2s -interval 1s -count 2", done: true},
+		situation{name: "on", old: "1/1/9", cut: 3, args: "-on", done: true},
+		situation{name: "off", old: "1/1/9", cut: 3, args: "-off", done: true},
+		situation{name: "on again", old: "1/1/9", past: turnedOff, cut: 3, args: "-on -count 3", done: true},
+		situation{name: "longer", old: "1/1/9", cut: 2, args: "-idle 4s -interval 2s -count 10", done: true},
+		situation{name: "longer user timeout", old: "1/1/9/6", cut: 2, args: "-user-timeout 20s", done: true},
+		situation{name: "shorter user timeout", old: "1/1/9/20", cut: 3, args: "-user-timeout 2s", done: true},
+		situation{name: "no more user timeout", old: "1/1/3/20", cut: 5, args: "-user-timeout 0", done: true},
+		situation{name: "rare probes", old: "1/6/9", cut: 1, args: "-within 3s", done: true},
+		situation{name: "rare probes and a user timeout", old: "1/6/9/5", cut: 1, args: "-within 3s", done: true},
+		situation{name: "rare probes, two out", old: "1/6/9", cut: 2, args: "-count 2", done: true},
+		situation{name: "the last probe is out", old: "1/6/2", cut: 2, args: "-interval 5s", done: true})
+	for n := range 9 {
+		add("probes out:", situation{name: strconv.Itoa(n), old: "1/1/10", cut: n, args: "-within 3s", done: true},
+			situation{name: strconv.Itoa(n) + ", one more lost", old: "1/1/12", cut: n, heal: lost, args: "-count 2", done: n < 6})
+	}
+	for _, silence := range []time.Duration{1500, 3 * s / time.Millisecond, 4500, 5700, 6300, 9000} {
+		silence *= time.Millisecond
+		name := silence.String()
+		add("silent, one lost:",
+			situation{name: name + ", keepalive off", wait: silence, heal: lost, args: "-within 6s", done: true},
+			situation{name: name + ", keepalive far off", old: "100/75/9", wait: silence, heal: lost, args: "-within 6s"},
+			situation{name: name + ", user timeout", old: "100/75/9/60", wait: silence, heal: lost, args: "-idle 3s -interval 1s -user-timeout 6s"})
+	}
 	add("silent for long:",
 		situation{name: "within", wait: 12 * s, args: "-within 3s", done: true},
+		situation{name: "user timeout", wait: 9 * s, args: "-user-timeout 50ms", done: true},
 		situation{name: "on", wait: 9 * s, args: "-on -idle 1s -interval 1s -count 3", done: true},
 		situation{name: "on, one lost", wait: 5 * s, heal: lost, args: "-on -idle 1s -interval 1s -count 2", done: true},
 		situation{name: "keepalive far off", old: "100/75/9", wait: 9 * s, args: "-within 3s", done: true},
 		situation{name: "keepalive far off, no user timeout", old: "100/75/9", wait: 9 * s, args: "-within 3s -no-user-timeout", done: true})
+	add("the outage goes on:",
+		situation{name: "for a second", old: "1/1/9", cut: 2, heal: healing(s), args: "-within 3s", done: true},
+		situation{name: "for a second, the last probe is out", old: "1/4/2", cut: 2, heal: healing(s), args: "-within 3s"},
+		situation{name: "for a second, one probe is left", old: "1/4/3", cut: 2, heal: healing(s), args: "-within 3s"},
+		situation{name: "for two, keepalive off", wait: 5 * s, heal: healing(2 * s), args: "-within 9s"},
+		situation{name: "for six", old: "1/4/4", cut: 2, heal: healing(6 * s), args: "-count 2"},
+		situation{name: "until the last probe", old: "1/4/4", cut: 3, heal: healing(3500 * time.Millisecond), args: "-count 2"},
+		situation{name: "until the last probe but one", old: "1/4/4", cut: 2, heal: healing(7500 * time.Millisecond), args: "-within 3s"},
+		situation{name: "until the last probe, user timeout", old: "1/4/9/11", cut: 2, heal: healing(3500 * time.Millisecond), args: "-within 3s"},
+		situation{name: "beyond the first probe", old: "6/5/2", wait: 4 * s, heal: healing(5 * s), args: "-within 3s"})
 	for _, old := range []string{"", "1/1/12"} {
 		on := "keepalive " + onOff(old != "") + ", "
 		add("data in flight:",
@@ -139,11 +181,13 @@ func situations() (all []*situation) {
 	}
 	for _, half := range []past{closeWait, finWait} {
 		add("half closed:",
+			situation{name: "just after an outage", old: "1/1/9", past: half, cut: 3, args: "-within 3s", done: true},
 			situation{name: "silent for long", past: half, wait: 4 * s, args: "-within 3s", done: true},
 			situation{name: "silent, one lost", past: half, wait: 3 * s, heal: lost, args: "-within 3s", done: true})
 	}
 	add("dead:",
 		situation{name: "keepalive off", wait: s, heal: never, args: "-within 3s", done: true},
+		situation{name: "keepalive off, silent for long", wait: 8 * s, heal: never, args: "-within 4s", done: true},
 		situation{name: "keepalive off, on", wait: 3 * s, heal: never, args: "-on -idle 1s -interval 1s -count 3", done: true},
 		situation{name: "keepalive far off, silent", old: "100/75/9", wait: s, heal: never, args: "-within 5s", done: true},
 		situation{name: "keepalive far off, silent for long", old: "100/75/9", wait: 8 * s, heal: never, args: "-within 4s"},
@@ -284,6 +328,11 @@ func (a *situation) live(ctx context.Context) error {
 				return fmt.Errorf("probes are %d, want %d", w.info().Probes, a.cut)
 			}
 		}
+		if a.past == turnedOff {
+			if err := tcpopt.FromFD(uintptr(w.fd)).SetKeepAlive(false); err != nil {
+				return err
+			}
+		}
 	}
 	time.Sleep(a.wait - time.Since(start))
 	return a.change(ctx)
@@ -386,7 +435,7 @@ func (a *situation) healed() string {
 // verdictOf is the line of a report that says what was not done, or what was.
 func verdictOf(report string) string {
 	last := ""
-	for line := range strings.SplitSeq(report, "\n") {
+	for _, line := range strings.Split(report, "\n") {
 		switch {
 		case strings.HasPrefix(line, "  before"), strings.HasPrefix(line, "  restore"), !strings.HasPrefix(line, "  "):
 		default:
@@ -443,9 +492,6 @@ func (a *situation) watchDead(now tcpopt.Config, start time.Time, report string)
 	return fmt.Sprintf("noticed after %.1fs", time.Since(start).Seconds()), nil
 }
 
-// late is a time as the kernel's timers keep it.
-func late(d time.Duration) time.Duration { return d + d/8 }
-
 // excuses are what set says if a dead peer will not be noticed in time.
 var excuses = []string{"left alone", "skipped"}
 
@@ -458,15 +504,17 @@ func TestFaultTwin(t *testing.T) {
 	for _, a := range all {
 		a.connect(t)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var wg sync.WaitGroup
 	for _, a := range all {
-		wg.Go(func() {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
 			if err := a.live(ctx); err != nil {
 				t.Errorf("%s: %v", a.name, err)
 			}
-		})
+		}()
 	}
 	wg.Wait()
 	if name := os.Getenv("TCPOPT_TWINS"); name != "" {

@@ -117,5 +117,8 @@ const timeWait = 6
 // StateListen is the one of a listening socket.
 const StateListen = "listen"
 
+// StateClosed is the one of a socket that is not connected yet, or not any more.
+const StateClosed = "closed"
+
 // States are the others: those that a Socket may be in.
 func States() []string { return slices.Concat(states[1:timeWait], states[timeWait+1:]) }

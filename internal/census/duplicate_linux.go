@@ -67,6 +67,10 @@ type reading struct {
 // errChanged is that the descriptor is closed or is something else by now.
 var errChanged = errors.New("the descriptor was closed or is another by now")
 
+// IsGone reports whether err is, of Visit, that the process has closed the
+// descriptor or has ended.
+func IsGone(err error) bool { return errors.Is(err, errChanged) || isGone(err) }
+
 // duplicate reads the socket with the given inode by a duplicate of the process's
 // descriptor fd. If act is not nil and that succeeds, act is called with the
 // duplicate, and the socket is read again.
@@ -209,6 +213,9 @@ func (r *reading) fill(s *Socket) {
 		return
 	}
 	s.Counted = true
+	if int(r.info.State) < len(states) {
+		s.State = states[r.info.State]
+	}
 	s.Probes = int(r.info.Probes)
 	// Before anything is heard, the kernel counts from its own start.
 	if s.Heard = r.info.State != unix.BPF_TCP_SYN_SENT; s.Heard {

@@ -18,6 +18,9 @@ func Take(q *Query) (*Census, error) { return nil, errForeign }
 // Visit reads s again and, if it is still the same socket, calls act with it.
 func (s *Socket) Visit(act func(now *Socket, sock tcpopt.Socket)) error { return errForeign }
 
+// IsGone reports whether the process has closed the descriptor or has ended.
+func IsGone(err error) bool { return false }
+
 // Explain says of the process what its reason means.
 func (d Denial) Explain() string { return d.Reason.Meaning() }
 
