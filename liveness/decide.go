@@ -39,14 +39,15 @@ type probe struct {
 	at     time.Duration // when it became due
 	from   time.Duration // when Timeout began, for the last time
 	acked  uint64        // at the last look, if known
+	start  uint64        // in terms of acked: what is past it and acknowledged may be the probe
+	end    uint64        // of the probe, in the same terms
 	known  bool
-	start  uint64 // in terms of acked: what is past it and acknowledged may be the probe
-	end    uint64 // of the probe, in the same terms
-	queued bool   // at the last look something before it was not acknowledged
-	again  bool   // the Probe of an earlier round, or watch, has not returned
+	queued bool // at the last look something before it was not acknowledged
+	again  bool // the Probe of an earlier round, or watch, has not returned
 }
 
-// A look is the time and the counters when the timer fires.
+// A look is the time and the counters when the timer fires or Probe returns. It
+// is passed by address: the stack of a timer's goroutine is small, and would grow.
 type look struct {
 	now   time.Duration
 	late  time.Duration   // since the timer was due
@@ -65,7 +66,7 @@ type step struct {
 }
 
 // decide depends on what it is given and changes nothing.
-func (w watch) decide(t terms, l look) (watch, step) {
+func (w watch) decide(t *terms, l *look) (watch, step) {
 	do := step{last: l.last}
 	heard := l.now-l.last < t.idle
 	if w.probe != nil {
@@ -107,7 +108,7 @@ func (w watch) decide(t terms, l look) (watch, step) {
 }
 
 // due is the probe that is due now.
-func (w watch) due(l look) *probe {
+func (w watch) due(l *look) *probe {
 	p := &probe{
 		at: l.now, from: l.now,
 		acked: l.p.Acked, known: l.known,
@@ -119,24 +120,24 @@ func (w watch) due(l look) *probe {
 	case ours: // Where that one began is forgotten.
 		p.start = 0
 	case nobodys:
-		p.start = written(l.p, l.known)
+		p.start = l.written()
 	}
 	return p
 }
 
 // written is how much has been written, or more than can be if it is not known.
-func written(p tcpopt.Progress, known bool) uint64 {
-	if !known {
+func (l *look) written() uint64 {
+	if !l.known {
 		return math.MaxUint64
 	}
-	return p.Acked + p.Pending
+	return l.p.Acked + l.p.Pending
 }
 
 // await decides while a probe has no answer.
-func (w watch) await(t terms, l look, do step) (watch, step) {
+func (w watch) await(t *terms, l *look, do step) (watch, step) {
 	p := *w.probe
 	if l.known {
-		p.extend(l.now, l.p)
+		p.extend(l.now, &l.p)
 	}
 	if l.late > t.timeout/2 && !w.excused {
 		w.excused = true
@@ -159,7 +160,7 @@ func (w watch) await(t terms, l look, do step) (watch, step) {
 }
 
 // delivered reports whether the peer's kernel has the probe, as far as is known.
-func (w *probe) delivered(asking bool, l look) bool {
+func (w *probe) delivered(asking bool, l *look) bool {
 	if asking { // Probe may have written it and wait for the answer.
 		return l.p.Pending == 0 && l.p.Acked > w.start
 	}
@@ -172,7 +173,7 @@ func (w *watch) end() { w.running, w.probe = false, nil }
 // probe, and once more when it has acknowledged the probe. A probe that had
 // nothing before it has had its Timeout then. It also begins anew while bytes wait
 // to be read: the answer may be behind them, where a full buffer keeps it out.
-func (w *probe) extend(now time.Duration, p tcpopt.Progress) {
+func (w *probe) extend(now time.Duration, p *tcpopt.Progress) {
 	if w.acked > p.Acked+1<<31 {
 		w.start, w.end = 0, 0 // Wrapped; on macOS and Windows it falls by little.
 	}
@@ -187,19 +188,19 @@ func (w *probe) extend(now time.Duration, p tcpopt.Progress) {
 // or that it is to be called again: this one was of an earlier round or watch, and
 // its answer may be what began the round that waits now. Timeout begins with the
 // call.
-func (w *watch) returned(now, last time.Duration, p tcpopt.Progress, known bool) (again bool) {
+func (w *watch) returned(l *look) (again bool) {
 	w.asking = nobodys
 	if w.probe == nil {
 		return false
 	}
-	again = w.probe.again && last < w.probe.at
+	again = w.probe.again && l.last < w.probe.at
 	w.probe.again = false
 	switch {
 	case again:
 		w.asking = ours
-		w.probe.from, w.probe.start = now, written(p, known)
-	case known:
-		w.probe.end = p.Acked + p.Pending
+		w.probe.from, w.probe.start = l.now, l.written()
+	case l.known:
+		w.probe.end = l.written()
 	default:
 		w.probe.end = 0 // Unknown is past.
 	}

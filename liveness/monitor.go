@@ -75,13 +75,14 @@ func (m *Monitor) Start() {
 	case m.Dead == nil:
 		panic("liveness: Dead must be set")
 	}
-	p, known := m.counters()
+	var l look
+	m.count(&l)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.watch.running {
 		panic("liveness: Start of a running Monitor")
 	}
-	m.watch = watch{running: true, asking: m.watch.asking, known: known, received: p.Received}
+	m.watch = watch{running: true, asking: m.watch.asking, known: l.known, received: l.p.Received}
 	if m.watch.asking != nobodys {
 		m.watch.asking = formers
 	}
@@ -131,17 +132,19 @@ func (m *Monitor) Stop() bool {
 // fire is called by the timer: look, lock, decide, unlock, act.
 func (m *Monitor) fire() {
 	began := time.Since(epoch)
-	p, known := m.counters()
+	var l look
+	m.count(&l)
 	m.mu.Lock()
 	if !m.watch.running || began < m.due { // Started again since the timer fired.
 		m.mu.Unlock()
 		return
 	}
-	now := time.Since(epoch)
-	last := time.Duration(m.last.Load())
+	m.date(&l)
+	l.late = l.now - m.due
+	t := terms{idle: m.idle(), timeout: m.Timeout, asks: m.Probe != nil}
 	var do step
-	m.watch, do = m.watch.decide(m.terms(), look{now, now - m.due, last, p, known})
-	m.last.CompareAndSwap(int64(last), int64(do.last)) // Or a Touch came meanwhile.
+	m.watch, do = m.watch.decide(&t, &l)
+	m.last.CompareAndSwap(int64(l.last), int64(do.last)) // Or a Touch came meanwhile.
 	switch {
 	case do.reason != 0:
 	case do.round:
@@ -154,7 +157,7 @@ func (m *Monitor) fire() {
 
 	switch {
 	case do.reason != 0:
-		m.Dead(&Error{do.reason, now - do.last})
+		m.Dead(&Error{do.reason, l.now - do.last})
 	case do.ask:
 		m.ask()
 	}
@@ -164,13 +167,15 @@ func (m *Monitor) fire() {
 func (m *Monitor) ask() {
 	for again := true; again; {
 		err := m.Probe()
-		p, known := m.counters()
+		var l look
+		m.count(&l)
 		m.mu.Lock()
+		m.date(&l)
 		failed := err != nil && m.watch.running && m.watch.asking == ours
 		if failed {
 			m.watch.end()
 		}
-		again = m.watch.returned(time.Since(epoch), time.Duration(m.last.Load()), p, known)
+		again = m.watch.returned(&l)
 		m.mu.Unlock()
 		if failed {
 			m.Dead(err)
@@ -178,16 +183,20 @@ func (m *Monitor) ask() {
 	}
 }
 
-// counters is never called under the lock: Progress is not ours.
-func (m *Monitor) counters() (p tcpopt.Progress, known bool) {
+// count is never called under the lock: Progress is not ours.
+func (m *Monitor) count(l *look) {
 	if m.Progress == nil {
-		return p, false
+		return
 	}
-	p, err := m.Progress()
-	if err != nil {
-		return tcpopt.Progress{}, false
+	if p, err := m.Progress(); err == nil {
+		l.p, l.known = p, true
 	}
-	return p, true
+}
+
+// date is called under the lock, which may have taken time to get.
+func (m *Monitor) date(l *look) {
+	l.now = time.Since(epoch)
+	l.last = time.Duration(m.last.Load())
 }
 
 // redrawJitter gives the next round its own Idle.
@@ -200,10 +209,6 @@ func (m *Monitor) redrawJitter() {
 // idle is this round's Idle.
 func (m *Monitor) idle() time.Duration {
 	return max(grain, m.Idle-time.Duration(float64(m.Idle)*float64(m.watch.jitter)))
-}
-
-func (m *Monitor) terms() terms {
-	return terms{idle: m.idle(), timeout: m.Timeout, asks: m.Probe != nil}
 }
 
 func (m *Monitor) arm(d time.Duration) {
