@@ -21,7 +21,8 @@ type Config struct {
 	// alone" when it is applied; on Linux a sysctl of zero reads as zero too. A
 	// UserTimeout of [Unbounded] is none, read and applied, so that what was read
 	// can be put back; [Socket.UserTimeout] and [Socket.SetUserTimeout] have zero
-	// for that.
+	// for that. A socket that has no user timeout, as one of multipath TCP, refuses
+	// Unbounded too: use [Socket.SetSupported] to put back what was read elsewhere.
 	Idle        time.Duration
 	Interval    time.Duration
 	Count       int

@@ -5,7 +5,8 @@ import "time"
 // Progress is what the kernel has counted on a connection: is anything moving?
 // Its counters tell a slow peer from a dead one, where a timer alone cannot. They
 // are for comparing two looks at the same connection. A counter that grew proves
-// life; one that did not proves nothing, since some kernels leave it at zero.
+// life; one that did not proves nothing, since some kernels leave it at zero. On
+// FreeBSD a Received that fell has wrapped, and proves life as well.
 //
 // The counters are about the next hop: behind a proxy they tell of the proxy.
 type Progress struct {
@@ -28,7 +29,9 @@ type Progress struct {
 // instead, which start anywhere and return to zero every 4 GiB. On macOS and
 // Windows Acked may fall back a little before it grows again, and on Windows
 // Pending is only what was sent. macOS counts from a structure that Apple does not
-// promise, and allocates. Of these three nothing was seen on a running system.
+// promise, and allocates. On FreeBSD 13.0, whose TCP was run, Received counts, Acked
+// stays at zero, and Unread and Pending are right; of macOS and Windows nothing was
+// seen on a running system.
 //
 // When a reader and a writer are blocked on a connection that the kernel gives up,
 // one gets the error and the other io.EOF, as if the peer had closed: Aborted tells
