@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 	"unsafe"
@@ -90,18 +91,67 @@ func TestDefaultsWithoutProc(t *testing.T) {
 // get.
 func TestDefaultsWrongProc(t *testing.T) {
 	inHost(t, func() {
-		hideProc(t)
-		if err := os.MkdirAll("/proc/sys/net/ipv4", 0o777); err != nil {
-			t.Error(err)
-		}
-		for name, value := range map[string]string{"time": "7200", "intvl": "0", "probes": "0"} {
-			if err := os.WriteFile("/proc/sys/net/ipv4/tcp_keepalive_"+name, []byte(value), 0o666); err != nil {
-				t.Error(err)
-			}
-		}
+		wrongProc(t, 7200, 0, 0)
 		wantDefaults(t, tcpopt.Off)
 		wantSettings(t, 7200, 0, 0)
 	})
+}
+
+// TestDefaultsPart has a socket that cannot tell one of the three, and a /proc that
+// is wrong about all.
+func TestDefaultsPart(t *testing.T) {
+	const s = time.Second
+	for _, tt := range []struct {
+		unknown string
+		want    tcpopt.Config
+	}{
+		{"time", tcpopt.Config{Idle: 7200 * s, Interval: 10 * s, Count: 5}},
+		{"intvl", tcpopt.Config{Idle: 600 * s, Interval: 75 * s, Count: 5}},
+		{"probes", tcpopt.Config{Idle: 600 * s, Interval: 10 * s, Count: 9}},
+	} {
+		inHost(t, func() {
+			if err := os.WriteFile("/proc/sys/net/ipv4/tcp_keepalive_"+tt.unknown, []byte("0"), 0); err != nil {
+				t.Error(err)
+			}
+			wrongProc(t, 7200, 75, 9)
+			tt.want.KeepAlive, tt.want.UserTimeout = tcpopt.Off, tcpopt.Unbounded
+			if got, err := tcpopt.Defaults(); got != tt.want || err != nil {
+				t.Errorf("without %s: Defaults() = %+v, %v, want %+v", tt.unknown, got, err, tt.want)
+			}
+		})
+	}
+}
+
+// TestDefaultsRate has a setting whose unit is in another.
+func TestDefaultsRate(t *testing.T) {
+	inHost(t, func() {
+		const rate = "net.ipv4.tcp_keepalive_probes"
+		if got := tcpopt.RateUnit(rate); got != time.Second/5 {
+			t.Errorf("5 a second: %v, want 200ms", got)
+		}
+		if err := os.WriteFile("/proc/sys/net/ipv4/tcp_keepalive_probes", []byte("0"), 0); err != nil {
+			t.Error(err)
+		}
+		for _, rate := range []string{"", rate, "net.ipv4.none"} {
+			if got := tcpopt.RateUnit(rate); got != time.Minute {
+				t.Errorf("unit by %q: %v, want 1m", rate, got)
+			}
+		}
+	})
+}
+
+// wrongProc is hideProc with settings that are not those of sockets.
+func wrongProc(t *testing.T, idle, interval, count int) {
+	t.Helper()
+	hideProc(t)
+	if err := os.MkdirAll("/proc/sys/net/ipv4", 0o777); err != nil {
+		t.Error(err)
+	}
+	for name, value := range map[string]int{"time": idle, "intvl": interval, "probes": count} {
+		if err := os.WriteFile("/proc/sys/net/ipv4/tcp_keepalive_"+name, []byte(strconv.Itoa(value)), 0o666); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // hideProc puts an empty file system over /proc, for the calling thread alone.
@@ -126,6 +176,10 @@ func TestDefaultsWithoutSocket(t *testing.T) {
 	inHost(t, func() {
 		if missing = refuseSockets(); missing == nil {
 			wantDefaults(t, tcpopt.Leave)
+			hideProc(t)
+			if got, err := tcpopt.Defaults(); got != (tcpopt.Config{}) || !errors.Is(err, unix.EPERM) {
+				t.Errorf("Defaults() = %+v, %v without /proc, want EPERM", got, err)
+			}
 		}
 	})
 	if missing != nil {
