@@ -124,12 +124,18 @@ func config(t testing.TB, s tcpopt.Socket) tcpopt.Config {
 	return c
 }
 
-// wantError checks that err is an *OptionError for label and is target.
+// wantError checks that err is an *OptionError for label and is target, and none
+// of the others that callers ask for.
 func wantError(t testing.TB, what string, err error, label string, target error) {
 	t.Helper()
 	var oe *tcpopt.OptionError
 	if !errors.Is(err, target) || !errors.As(err, &oe) || oe.Option != label {
 		t.Errorf("%s = %v, want an *OptionError for %s that is %q", what, err, label, target)
+	}
+	for _, other := range []error{errors.ErrUnsupported, net.ErrClosed, syscall.EINVAL, context.Canceled} {
+		if other != target && errors.Is(err, other) {
+			t.Errorf("%s = %v, which is %q as well as %q", what, err, other, target)
+		}
 	}
 }
 

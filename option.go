@@ -110,7 +110,7 @@ func (o *option) write(fd uintptr, n int64, spare bool) (lacks bool, err error) 
 // refused tells of the system call and, if the kernel lacks the option, why.
 func (o *option) refused(call string, err error) error {
 	err = os.NewSyscallError(call, err)
-	if err != nil && o.note != "" && lacksOption(err) {
+	if o.note != "" && lacksOption(err) {
 		err = fmt.Errorf("%w (%s)", err, o.note)
 	}
 	return err

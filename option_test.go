@@ -61,6 +61,9 @@ func TestRowLogic(t *testing.T) {
 	err := tcpopt.SetTwo(s, idle, tcpopt.Misnumbered())
 	wantError(t, "set of two", err, "TCP_MISNUMBERED", errors.ErrUnsupported)
 	wantSystemCall(t, "set of two", err)
+	if strings.Contains(fmt.Sprint(err), "(") {
+		t.Errorf("set of two = %v, which gives a reason that the row has not", err)
+	}
 	if got, err := s.KeepAliveIdle(); got != time.Minute || err != nil {
 		t.Errorf("KeepAliveIdle() = %v, %v, want what was written before the refusal", got, err)
 	}

@@ -23,13 +23,14 @@ func readProgress(fd uintptr) (Progress, error) {
 	}
 	// x/sys has a getter too, which does not tell how much the kernel filled in.
 	var info unix.TCPInfo
-	size := uint32(unsafe.Sizeof(info))
+	const enough = uint32(unsafe.Offsetof(info.Segs_out))
+	size := enough
 	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.IPPROTO_TCP, unix.TCP_INFO,
 		uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
 	switch {
 	case errno != 0:
 		return Progress{}, os.NewSyscallError("getsockopt", errno)
-	case size < uint32(unsafe.Offsetof(info.Segs_out)):
+	case size != enough:
 		return Progress{}, fmt.Errorf("no counters before Linux 4.1: %w", errors.ErrUnsupported)
 	}
 	pending, err := unix.IoctlGetUint32(int(fd), unix.SIOCOUTQ)
@@ -54,7 +55,7 @@ func readProgress(fd uintptr) (Progress, error) {
 // speaksMultipath reports whether fd is a multipath TCP socket that has not
 // fallen back to plain TCP, after which it has no MPTCP_INFO (since Linux 5.16).
 func speaksMultipath(fd int) bool {
-	if n, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL); n != unix.IPPROTO_MPTCP || err != nil {
+	if n, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL); n != unix.IPPROTO_MPTCP { // 0 with an error.
 		return false
 	}
 	_, err := unix.GetsockoptInt(fd, unix.SOL_MPTCP, mptcpInfo)

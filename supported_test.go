@@ -117,10 +117,12 @@ func TestSetSupportedListener(t *testing.T) {
 func TestSetSupportedElsewhere(t *testing.T) {
 	nothing := func() {
 		for _, s := range []tcpopt.Socket{tcpopt.FromRawConn(noControl{}), tcpopt.AsListener(tcpopt.FromRawConn(noControl{}))} {
-			if got, err := s.SetSupported(wish); got != (tcpopt.Config{}) || err != nil {
-				t.Errorf("without options: SetSupported = %+v, %v, want nothing", got, err)
-			}
 			c := wish
+			for _, c.KeepAlive = range []tcpopt.Switch{tcpopt.On, tcpopt.Off} {
+				if got, err := s.SetSupported(c); got != (tcpopt.Config{}) || err != nil {
+					t.Errorf("without options: SetSupported(%+v) = %+v, %v, want nothing", c, got, err)
+				}
+			}
 			c.KeepAlive = 3
 			got, err := s.SetSupported(c)
 			wantError(t, fmt.Sprintf("SetSupported(%+v) = %+v", c, got), err, "SO_KEEPALIVE", syscall.EINVAL)
