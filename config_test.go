@@ -381,6 +381,45 @@ func TestPair(t *testing.T) {
 	}
 }
 
+// TestPairElsewhere has what TestPair needs on every system, and sets nothing.
+func TestPairElsewhere(t *testing.T) {
+	needSockets(t)
+	const pair = "SIO_KEEPALIVE_VALS"
+	on, idle, interval := tcpopt.KeepAliveRow.Label(), tcpopt.KeepIdleRow.Label(), tcpopt.KeepIntervalRow.Label()
+	for _, alone := range []bool{false, true} {
+		if alone && !tcpopt.KeepIdleRow.Settable() {
+			continue
+		}
+		for _, tt := range []struct {
+			idle, interval time.Duration
+			lacks          string
+			order          []string
+		}{
+			{0, 0, "", []string{on}},
+			{time.Minute, time.Minute, "", []string{pair, on}},
+			{0, time.Minute, interval, nil},
+			{time.Minute, 0, idle, []string{idle, on}},
+		} {
+			c := tcpopt.Config{KeepAlive: tcpopt.On, Idle: tt.idle, Interval: tt.interval}
+			tcpopt.WithPair(alone, func() {
+				if tt.lacks == "" || tt.lacks == idle && alone {
+					if err := c.Validate(); err != nil || c.Supported() != c {
+						t.Errorf("idle alone %v: %+v: %v, supported %+v", alone, c, err, c.Supported())
+					}
+					if got := tcpopt.WriteOrder(c, false); !slices.Equal(got, tt.order) {
+						t.Errorf("idle alone %v: %+v is written in the order %v, want %v", alone, c, got, tt.order)
+					}
+					return
+				}
+				wantError(t, fmt.Sprintf("Validate(%+v)", c), c.Validate(), tt.lacks, errors.ErrUnsupported)
+				if got := c.Supported(); got != (tcpopt.Config{KeepAlive: tcpopt.On}) {
+					t.Errorf("idle alone %v: %+v.Supported() = %+v, want the switch", alone, c, got)
+				}
+			})
+		}
+	}
+}
+
 func TestWriteOrder(t *testing.T) {
 	if !tcpopt.KeepIdleRow.Settable() || !tcpopt.KeepIntervalRow.Settable() {
 		t.Skip("idle and interval are not options of their own on this OS")

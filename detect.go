@@ -53,9 +53,9 @@ func (c Config) DetectionTime() (idle, busy time.Duration) {
 		busy = ut
 		if userTimeout.outranksCount && n > 0 {
 			count = max(1, ceil(ut-first, n))
-			if ut > first && (ut-1)%n >= i {
+			if (ut-1)%n >= i {
 				// Of probes that come at idle or later, one may come just before ut.
-				first, count = ut, 1
+				first, count = max(first, ut), 1
 			}
 		}
 	}

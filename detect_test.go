@@ -38,6 +38,10 @@ func TestWithin(t *testing.T) {
 		if tcpopt.KeepCountRow.Settable() && c.Count < 2 {
 			t.Fatalf("Within(%v) = %+v, whose one lost probe is death", d, c)
 		}
+		idleLeast := max(time.Second, tcpopt.KeepIdleRow.Duration(tcpopt.KeepIdleRow.Least()))
+		if tcpopt.KeepCountRow.Settable() && c.Count < 3 && c.Idle >= idleLeast+c.Interval {
+			t.Fatalf("Within(%v) = %+v, where a third probe fits", d, c)
+		}
 		if most := tcpopt.KeepIntervalRow; c.Idle > 5*c.Interval && most.Settable() && c.Interval < most.Duration(most.Most()) && tcpopt.KeepCountRow.Settable() {
 			t.Fatalf("Within(%v) = %+v, idle above five intervals", d, c)
 		}
@@ -56,6 +60,25 @@ func leastWithin(t *testing.T) time.Duration {
 		return 30 * time.Second
 	}
 	return 3 * time.Second
+}
+
+// TestWithinPair has an old Windows' rows, with ten probes built in.
+func TestWithinPair(t *testing.T) {
+	needSockets(t)
+	tcpopt.WithPair(false, func() {
+		for d := 3 * time.Second; d < time.Hour; d += time.Second {
+			c, err := tcpopt.Within(d)
+			if err != nil {
+				t.Fatalf("Within(%v): %v", d, err)
+			}
+			if idle, _ := c.DetectionTime(); idle != d || c.Validate() != nil || c.Count != 0 || c.Idle-10*c.Interval >= 20*time.Millisecond {
+				t.Fatalf("Within(%v) = %+v, noticed within %v", d, c, idle)
+			}
+		}
+		if c, err := tcpopt.Within(2 * time.Second); !errors.Is(err, syscall.EINVAL) || c != (tcpopt.Config{}) || !strings.HasSuffix(err.Error(), "the least is 3s") {
+			t.Errorf("Within(2s) = %+v, %v, want EINVAL that names 3s", c, err)
+		}
+	})
 }
 
 func TestWithinFraction(t *testing.T) {

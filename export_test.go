@@ -101,6 +101,20 @@ func WithRows(on bool, f func()) {
 	f()
 }
 
+// WithPair runs f with the rows of an old Windows, which takes idle and interval
+// together, and if idle is true idle alone as well.
+func WithPair(idle bool, f func()) {
+	was := keepIdle
+	WithRows(true, func() {
+		keepInterval.fixed, keepCount.fixed = 0, 10
+		if keepIdle.fixed = 0; idle {
+			keepIdle = was
+		}
+		keepPair = option{label: "SIO_KEEPALIVE_VALS", name: 1, unit: time.Millisecond, least: 1, most: math.MaxUint32}
+		f()
+	})
+}
+
 // SetSupportedBadIdle has a kernel that refuses the idle time, checked or not.
 func SetSupportedBadIdle(s Socket, c Config) (Config, error) {
 	defer func(was time.Duration) { keepIdle.unit = was }(keepIdle.unit)

@@ -27,11 +27,11 @@ import (
 // sets c, SetDeadline, File and SyscallConn. Where connections inherit from a
 // listener, [Config.ListenControl] costs nothing per connection.
 func NewListener(l net.Listener, c Config, failed func(net.Conn, error)) net.Listener {
-	s := setter{c: c, failed: failed}
-	supported := c.Supported()
-	if s.refusal = supported.Validate(); s.refusal == nil && supported == (Config{}) {
-		s.refusal = c.Validate()
+	asked := c.Supported()
+	if asked == (Config{}) {
+		asked = c // The error says what is missing.
 	}
+	s := setter{c: c, failed: failed, refusal: asked.Validate()}
 	if err := checkNil(l, l); err != nil {
 		s.refusal = err
 	}

@@ -152,6 +152,29 @@ func TestNewListenerRefuses(t *testing.T) {
 	}
 }
 
+// TestNewListenerElsewhere has other systems' rows: what they lack keeps no
+// connection out, unless it is all.
+func TestNewListenerElsewhere(t *testing.T) {
+	inner := listen(t, "tcp4", false)
+	c := everything
+	c.KeepAlive = tcpopt.Off
+	tcpopt.WithRows(true, func() {
+		var told error
+		l := tcpopt.NewListener(inner, c, func(_ net.Conn, err error) { told = err })
+		if on, err := fromConn(t, acceptFrom(t, l)).KeepAlive(); on || err != nil {
+			t.Errorf("KeepAlive() = %v, %v, want false", on, err)
+		}
+		wantError(t, "failed", told, tcpopt.UserTimeoutRow.Label(), errors.ErrUnsupported)
+	})
+	tcpopt.WithRows(false, func() {
+		got, err := tcpopt.NewListener(limited{}, c, nil).Accept()
+		wantError(t, "Accept without options", err, tcpopt.UserTimeoutRow.Label(), errors.ErrUnsupported)
+		if got != nil {
+			t.Errorf("Accept() = %v", got)
+		}
+	})
+}
+
 type limitedPointer struct{ net.Listener }
 
 // TestNewListenerNothing is of a Config that asks for nothing.
@@ -305,8 +328,11 @@ func TestFromListenerWrapped(t *testing.T) {
 		want = config(t, s)
 	}
 	deep := net.Listener(inner)
-	for range 17 {
+	for range 16 {
 		deep = limited{deep}
+	}
+	if _, err := tcpopt.FromListener(deep); err != nil {
+		t.Errorf("FromListener of 16 wrappers: %v", err)
 	}
 	for _, tt := range []struct {
 		name string
@@ -317,7 +343,7 @@ func TestFromListenerWrapped(t *testing.T) {
 		{"nil TCPListener", (*net.TCPListener)(nil), syscall.EINVAL},
 		{"nil pointer that embeds", (*limitedPointer)(nil), syscall.EINVAL},
 		{"embeds nil", limited{}, syscall.EINVAL},
-		{"17 wrappers", deep, errors.ErrUnsupported},
+		{"17 wrappers", limited{deep}, errors.ErrUnsupported},
 		{"something else", gives{}, errors.ErrUnsupported},
 		{"closed alias", struct{ listenerAlias }{inner}, errors.ErrUnsupported},
 	} {
