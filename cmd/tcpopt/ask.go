@@ -33,8 +33,8 @@ const (
 func late(d time.Duration) time.Duration { return d + d/8 }
 
 // risky reports whether target could end s although its peer lives: where a probe
-// is unanswered, or where fewer than two fit before the end, unless target has room
-// for no more in any case.
+// is unanswered, or where fewer than two fit before the end. A target that has room
+// for no more than one in any case is what the user wants.
 func risky(s *census.Socket, target tcpopt.Config) bool {
 	switch {
 	case target.KeepAlive != tcpopt.On || !s.Counted || !s.Heard:
@@ -60,22 +60,37 @@ func probesLeft(c tcpopt.Config, silence time.Duration) int {
 	return 1 + int(left/late(c.Interval))
 }
 
+// outlasts reports whether the timer of s runs for longer than the idle time of
+// target, unless that is set, be it the same: switching on starts it anew, and it may
+// run with an interval that is longer.
+func outlasts(s *census.Socket, target tcpopt.Config) bool {
+	if target.KeepAlive != tcpopt.On || s.State == census.StateListen || s.Probes > 0 && milder(s, target) {
+		return false
+	}
+	return s.Config.KeepAlive != tcpopt.On || s.Config.Interval > target.Idle
+}
+
 // milder reports whether target ends s no sooner than what s has, and sends its
 // last probe no sooner.
 func milder(s *census.Socket, target tcpopt.Config) bool {
-	c := s.Config
+	c, anew := s.Config, target.Idle != s.Config.Idle
 	switch {
 	case c.KeepAlive != tcpopt.On || target.Interval < c.Interval:
 		return false
-	case target.Idle != c.Idle && target.Idle < s.Silence+late(c.Interval):
+	case anew && target.Idle < s.Silence+late(c.Interval):
 		return false // The timer would be set anew, and run out sooner.
-	case c.UserTimeout > 0 && target.UserTimeout > 0:
-		return target.UserTimeout >= c.UserTimeout
+	case anew && target.UserTimeout > 0 && target.UserTimeout <= late(target.Idle):
+		return false // It would end s when it runs out next.
+	case target.UserTimeout > 0 && c.UserTimeout > 0:
+		// The last probe goes out up to an interval before the user timeout.
+		return target.UserTimeout >= c.UserTimeout+late(target.Interval) ||
+			target.UserTimeout >= c.UserTimeout && target.Interval == c.Interval && !anew
+	case target.UserTimeout > 0:
+		left := time.Duration(max(0, c.Count-s.Probes)) * late(c.Interval)
+		return target.UserTimeout >= s.Silence+left+late(target.Interval)
 	case c.UserTimeout > 0:
 		left := max(0, c.UserTimeout-s.Silence)
 		return c.Interval > 0 && target.Count-s.Probes > int((left+c.Interval-1)/c.Interval)
-	case target.UserTimeout > 0:
-		return target.UserTimeout >= s.Silence+time.Duration(max(0, c.Count-s.Probes)+1)*late(c.Interval)
 	}
 	return target.Count >= c.Count
 }

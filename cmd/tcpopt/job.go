@@ -34,6 +34,8 @@ type job struct {
 	ended  ending
 	why    obstacle
 	err    error
+
+	accepted string // of a listener: what the connections have that it accepts
 }
 
 // guards are words of the flag -force.
@@ -176,6 +178,9 @@ func (j *job) finish(s *census.Socket, sock tcpopt.Socket, now time.Time) {
 	todo := difference(&j.target, s.Config)
 	if todo.empty() {
 		return
+	}
+	if outlasts(s, j.target) {
+		todo.idle = &j.target.Idle
 	}
 	j.err = todo.write(sock)
 	if s.State == census.StateListen || j.target.KeepAlive != tcpopt.On || !s.Heard || s.Pending > 0 {

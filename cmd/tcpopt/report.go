@@ -54,6 +54,9 @@ func (j *job) print(w io.Writer, dry bool, sum *tally) {
 			fmt.Fprintf(w, "  the peer has not answered %s yet: unless it does, the connection will end\n", plural(s.Probes, "probe"))
 		}
 	}
+	if j.accepted != "" && !undo.empty() {
+		fmt.Fprintf(w, "  accepted %s\n", j.accepted)
+	}
 	if !undo.empty() && !dry {
 		j.printRestore(w, undo)
 	}
@@ -154,10 +157,14 @@ func (j *job) explainSilence(dry bool) string {
 
 // explainAccepted says what the change of a listener does to what it accepts, by
 // what its connections in the same process have.
-func explainAccepted(before, after tcpopt.Config, accepted []census.Socket) string {
+func explainAccepted(j *job, accepted func(*census.Socket) ([]census.Socket, error)) string {
+	all, err := accepted(j.socket)
+	if err != nil {
+		return "it is not known what connections have that it accepts: " + err.Error()
+	}
 	had, others := 0, 0
-	for i := range accepted {
-		switch inherited(before, after, accepted[i].Config) {
+	for i := range all {
+		switch inherited(j.first.Config, j.target, all[i].Config) {
 		case tcpopt.On:
 			had++
 		case tcpopt.Off:
@@ -166,13 +173,13 @@ func explainAccepted(before, after tcpopt.Config, accepted []census.Socket) stri
 	}
 	switch {
 	case had+others == 0:
-		return "connections that it accepts from now on have it too, unless the program sets its own after accept, as Go's do: there is none here that shows it"
+		return "connections from now on have it too, unless the program sets its own after accept, as Go's do: there is none here that shows it"
 	case others == 0:
-		return fmt.Sprintf("connections that it accepts from now on have it too, as the %d here had what it had", had)
+		return fmt.Sprintf("connections from now on have it too: %s of it here had what it had", plural(had, "connection"))
 	case had == 0:
-		return fmt.Sprintf("connections that it accepts from now on will hardly have it: the %d here do not have what it had, so the program sets its own after accept, as Go's do", others)
+		return fmt.Sprintf("connections from now on will hardly have it: %s of it here did not have what it had, so the program sets its own after accept, as Go's do", plural(others, "connection"))
 	}
-	return fmt.Sprintf("not every connection that it accepts from now on will have it: %d of %d here do not have what it had", others, had+others)
+	return fmt.Sprintf("not every connection from now on will have it: %d of %d here did not have what it had", others, had+others)
 }
 
 // inherited reports whether a connection has what its listener had before, where

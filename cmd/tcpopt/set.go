@@ -71,8 +71,13 @@ func runSet(v *verb, args []string, stdout io.Writer) error {
 		defer stop()
 		doJobs(ctx, jobs)
 	}
+	for _, j := range jobs {
+		if j.socket.State == census.StateListen {
+			j.accepted = explainAccepted(j, acceptedBy)
+		}
+	}
 	w := bufio.NewWriter(stdout)
-	whole := printJobs(w, jobs, r.dry, acceptedBy)
+	whole := printJobs(w, jobs, r.dry)
 	if len(r.query.PIDs)+len(r.query.Commands) == 0 {
 		printUnreadable(w, c, "-force cgroup") // Of processes that were asked for, failures says it.
 	}
@@ -169,27 +174,26 @@ func doJobs(ctx context.Context, jobs []*job) {
 
 // printJobs prints what was done, or with dry would be, and reports whether that
 // is all there was to do.
-func printJobs(w io.Writer, jobs []*job, dry bool, accepted func(*census.Socket) ([]census.Socket, error)) bool {
+func printJobs(w io.Writer, jobs []*job, dry bool) bool {
 	if len(jobs) == 0 {
 		return true
 	}
 	var sum tally
+	listeners, connections := false, false
 	for _, j := range jobs {
+		before := sum.changed
 		j.print(w, dry, &sum)
+		if sum.changed > before {
+			listens := j.socket.State == census.StateListen
+			listeners, connections = listeners || listens, connections || !listens
+		}
 	}
 	sum.print(w, dry)
-	switch j := jobs[0]; {
-	case sum.changed == 0:
-	case j.socket.State == census.StateListen: // There is no other job then.
-		text := "what connections have that it accepts from now on is not known: "
-		if all, err := accepted(j.socket); err != nil {
-			text += err.Error()
-		} else {
-			text = explainAccepted(j.first.Config, j.target, all)
-		}
-		fmt.Fprintf(w, "A change lasts until the program listens anew or sets its own; %s.\n", text)
-	default:
+	if connections {
 		fmt.Fprintln(w, "A change lasts until the program reconnects or sets its own; new connections do not have it.")
+	}
+	if listeners {
+		fmt.Fprintln(w, "A change of a listener lasts until the program listens anew or sets its own.")
 	}
 	return sum.left == 0 || dry
 }

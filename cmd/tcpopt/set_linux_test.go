@@ -145,7 +145,8 @@ func TestSet(t *testing.T) {
 	has(t, r.PID(), all[0].FD, settingsOf(all[0]))
 	has(t, r.PID(), plain.FD, map[string]any{"enable": true, "idle_seconds": plain.Idle})
 	out = set(t, "-pid", r.PID(), "-fd", strconv.Itoa(all[0].FD), "-on", "-idle", "10s")
-	if !strings.HasSuffix(out, "connections that it accepts from now on have it too, as the 2 here had what it had.\n") {
+	if !strings.Contains(out, "\n  accepted connections from now on have it too: 2 connections of it here had what it had\n") ||
+		!strings.HasSuffix(out, "\nA change of a listener lasts until the program listens anew or sets its own.\n") {
 		t.Errorf("printed\n%s", out)
 	}
 	has(t, r.PID(), all[0].FD, map[string]any{"enable": true, "idle_seconds": 10.0})
@@ -417,6 +418,15 @@ func TestSetFastTransfer(t *testing.T) {
 func TestSetInterrupted(t *testing.T) {
 	needsTaking(t)
 	t.Parallel()
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
+		t.Run(sig.String(), func(t *testing.T) {
+			t.Parallel()
+			interruptSet(t, sig)
+		})
+	}
+}
+
+func interruptSet(t *testing.T, sig syscall.Signal) {
 	changed, _ := hold(t, plainly, "-traceable")
 	waiting := connect(t, 0, "-write", "-traceable")
 	waiting.awaitShut(t)
@@ -434,7 +444,7 @@ func TestSetInterrupted(t *testing.T) {
 				}
 			}
 		}
-		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		if err := cmd.Process.Signal(sig); err != nil {
 			t.Fatal(err)
 		}
 		out, err := io.ReadAll(r.Out)
@@ -489,7 +499,7 @@ func TestSetGone(t *testing.T) {
 	j := newJob(&census.Socket{PID: 1 << 22, State: "established", Config: tcpopt.Config{Idle: time.Minute, Count: 7}}, &change{enable: &on}, guards{})
 	doJobs(context.Background(), []*job{j})
 	var b strings.Builder
-	if !printJobs(&b, []*job{j}, false, nil) || !strings.Contains(b.String(), "before   off, idle 1m0s,") ||
+	if !printJobs(&b, []*job{j}, false) || !strings.Contains(b.String(), "before   off, idle 1m0s,") ||
 		!strings.Contains(b.String(), "ended    the descriptor was closed before it could be changed") || !strings.Contains(b.String(), "\n0 changed, 0 as wanted already, 1 ended, 0 not") || strings.Contains(b.String(), "restore") {
 		t.Errorf("printed\n%s", &b)
 	}
@@ -518,7 +528,7 @@ func TestRestore(t *testing.T) {
 		j.visited, j.written = true, true
 		socket.Config = j.target
 		var b strings.Builder
-		whole := printJobs(&b, []*job{j}, false, nil)
+		whole := printJobs(&b, []*job{j}, false)
 		restore := ""
 		if tt.restore != "" {
 			restore = "  restore  tcpopt set -pid 7 -fd 3 -remote 10.0.0.2:2 " + tt.restore + "\n"
@@ -540,13 +550,13 @@ func TestSetFails(t *testing.T) {
 	j.visited, j.written = true, true
 	j.err = fmt.Errorf("broken")
 	var b strings.Builder
-	if printJobs(&b, []*job{j}, false, nil) || !strings.Contains(b.String(), "failed: broken") {
+	if printJobs(&b, []*job{j}, false) || !strings.Contains(b.String(), "failed: broken") {
 		t.Errorf("printed\n%s", &b)
 	}
 	j.err = nil
 	socket.Config.Idle = 2 * d
 	b.Reset()
-	if printJobs(&b, []*job{j}, false, nil) || !strings.Contains(b.String(), "failed: the kernel did not take -idle 1m0s") {
+	if printJobs(&b, []*job{j}, false) || !strings.Contains(b.String(), "failed: the kernel did not take -idle 1m0s") {
 		t.Errorf("printed\n%s", &b)
 	}
 }

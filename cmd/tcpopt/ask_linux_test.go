@@ -10,6 +10,30 @@ import (
 	"github.com/tcpopt/tcpopt/internal/census"
 )
 
+func TestOutlasts(t *testing.T) {
+	const s = time.Second
+	target := tcpopt.Config{KeepAlive: tcpopt.On, Idle: 3 * s, Interval: 4 * s, Count: 3}
+	for _, tt := range []struct {
+		name     string
+		on       bool
+		interval time.Duration
+		probes   int
+		target   tcpopt.Config
+		want     bool
+	}{
+		{"a shorter interval", true, 3 * s, 0, target, false},
+		{"a longer one", true, 4 * s, 0, target, true},
+		{"a probe is out, and no harm", true, 4 * s, 1, target, false},
+		{"switched on", false, s, 0, target, true},
+		{"switched off", true, 4 * s, 0, tcpopt.Config{}, false},
+	} {
+		now := census.Socket{Probes: tt.probes, Config: tcpopt.Config{KeepAlive: tcpopt.SwitchOf(tt.on), Idle: 3 * s, Interval: tt.interval, Count: 3}}
+		if got := outlasts(&now, tt.target); got != tt.want {
+			t.Errorf("%s: outlasts = %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
 func TestRisky(t *testing.T) {
 	const s = time.Second
 	on := func(idle, interval time.Duration, count int, timeout time.Duration) tcpopt.Config {
@@ -129,12 +153,57 @@ func TestUnanswered(t *testing.T) {
 	}
 }
 
+// TestMilder changes connections of any settings and any silence to any others: one
+// that is changed without an answer, although probes are out, is no worse off than
+// its twin.
+func TestMilder(t *testing.T) {
+	const seed = 13
+	random := rand.New(rand.NewPCG(seed, seed))
+	any := func() tcpopt.Config {
+		c := tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Duration(1+random.IntN(12)) * time.Second,
+			Interval: time.Duration(1+random.IntN(8)) * time.Second, Count: 1 + random.IntN(20)}
+		if random.IntN(2) == 0 {
+			c.UserTimeout = time.Duration(1+random.IntN(90000)) * time.Millisecond
+		}
+		return c
+	}
+	changed := 0
+	for range 500_000 {
+		c, target := any(), any()
+		if random.IntN(2) == 0 {
+			target.Idle = c.Idle
+		}
+		if random.IntN(2) == 0 {
+			target.Interval = c.Interval
+		}
+		now := time.Duration(random.IntN(40000)) * time.Millisecond
+		m := model{c: c, timer: c.Idle}
+		m.until(now)
+		s := census.Socket{Config: c, Counted: true, Heard: true, Silence: now, Probes: m.probes}
+		if m.dead || m.probes == 0 || risky(&s, target) {
+			continue
+		}
+		changed++
+		twin := m
+		m.set(target, now, target.Idle != c.Idle)
+		m.until(time.Hour)
+		twin.until(time.Hour)
+		if !m.dead || m.last < twin.last || m.timer < twin.timer {
+			t.Fatalf("%+v silent for %v with %d probes out: as %+v its last probe is after %v and it ends after %v; its twin's %v and %v",
+				c, now, s.Probes, target, m.last, m.timer, twin.last, twin.timer)
+		}
+	}
+	if changed < 20_000 {
+		t.Errorf("%d were changed, want 20,000 at least", changed)
+	}
+}
+
 // TestQuestion is of a connection that had no keepalive: it has as long as a dead
 // peer may go unnoticed.
 func TestQuestion(t *testing.T) {
 	within, err := tcpopt.Within(30 * time.Second)
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	s := census.Socket{Counted: true, Heard: true, Silence: time.Hour, Probes: 4}
 	c, ok := question(&s, within)
