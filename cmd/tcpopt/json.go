@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/tcpopt/tcpopt"
@@ -25,8 +26,9 @@ type values struct {
 }
 
 // known is null where zero was not read.
-func known[T int | float64](v T, read bool) *T {
-	if v == 0 && !read {
+func known[T int | float64 | string](v T, read bool) *T {
+	var zero T
+	if v == zero && !read {
 		return nil
 	}
 	return &v
@@ -47,13 +49,23 @@ type listing struct {
 	Sockets    []row                 `json:"sockets"`
 	Totals     *[]total              `json:"totals,omitempty"` // with -by, and [] if there are none
 	Unreadable map[census.Reason]int `json:"unreadable"`
+	Denied     []denied              `json:"unreadable_processes"`
+	HidePID    *string               `json:"hidepid"` // null: no process is hidden
 	Unowned    *int                  `json:"unowned"` // null: not counted
+}
+
+// A denied is a process that could not be read.
+type denied struct {
+	PID     int           `json:"pid"`
+	Command *string       `json:"command"` // null: not known
+	Reason  census.Reason `json:"reason"`
 }
 
 // A row is one socket. Null is what the kernel does not tell of it.
 type row struct {
 	PID         int      `json:"pid"`
 	Command     string   `json:"command"`
+	Thread      *int     `json:"thread"` // null: the descriptor is the process's
 	FD          int      `json:"fd"`
 	Inode       uint32   `json:"inode"`
 	NetNS       uint64   `json:"netns"`
@@ -70,11 +82,18 @@ type row struct {
 	Busy        *float64 `json:"busy_seconds"`      // null: unbounded
 	Probes      *int     `json:"probes"`
 	Silence     *float64 `json:"silence_seconds"`
-	Pending     uint64   `json:"pending"`
+	Pending     *uint64  `json:"pending"`
 }
 
 func newListing(c *census.Census, by string) *listing {
-	l := &listing{Version: 1, Sockets: make([]row, len(c.Sockets)), Unreadable: unreadable(c), Unowned: c.Unowned}
+	l := &listing{Version: 1, Sockets: make([]row, len(c.Sockets)), Unreadable: unreadable(c), Unowned: c.Unowned, Denied: []denied{}}
+	for _, d := range c.Denied {
+		l.Denied = append(l.Denied, denied{PID: d.PID, Command: known(d.Command, false), Reason: d.Reason})
+	}
+	if c.HidePID != "" {
+		mode := strings.TrimPrefix(c.HidePID, "hidepid=")
+		l.HidePID = &mode
+	}
 	if by != "" {
 		t := totals(c, by)
 		l.Totals = &t
@@ -91,7 +110,13 @@ func newRow(s *census.Socket) row {
 		PID: s.PID, Command: s.Command, FD: s.FD, Inode: s.Inode, NetNS: s.NetNS,
 		Protocol: s.Protocol, Local: s.Local.String(), Remote: s.Remote.String(), State: s.State,
 		Enable: s.Config.KeepAlive == tcpopt.On, Idle: s.Config.Idle.Seconds(), Interval: s.Config.Interval.Seconds(),
-		Count: s.Config.Count, Detection: bounded(idle), Busy: bounded(busy), Pending: s.Pending,
+		Count: s.Config.Count, Detection: bounded(idle), Busy: bounded(busy),
+	}
+	if s.HasPending {
+		r.Pending = &s.Pending
+	}
+	if s.TID != 0 {
+		r.Thread = &s.TID
 	}
 	if s.HasUserTimeout {
 		ut := s.Config.UserTimeout.Seconds()

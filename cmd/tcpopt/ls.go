@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tcpopt/tcpopt"
 	"github.com/tcpopt/tcpopt/internal/census"
@@ -96,7 +97,11 @@ func printSocket(t *table, s *census.Socket) {
 	} else {
 		t.add("-")
 	}
-	t.text = strconv.AppendUint(t.text, s.Pending, 10)
+	if s.HasPending {
+		t.text = strconv.AppendUint(t.text, s.Pending, 10)
+	} else {
+		t.text = append(t.text, '-')
+	}
 	switch {
 	case s.Shut:
 		t.text = append(t.text, " shut"...)
@@ -129,17 +134,41 @@ func summarize(w io.Writer, c *census.Census) {
 	printUnreadable(w, c, "-force")
 }
 
+// named is how many processes are named of those that have something in common.
+const named = 5
+
 // printUnreadable says what could not be seen. The flag force reads what is in a
 // foreign cgroup.
 func printUnreadable(w io.Writer, c *census.Census, force string) {
-	counts := unreadable(c)
 	if n := len(c.Denied); n > 0 {
 		fmt.Fprintf(w, "%s could not be read:\n", plural(n, "process"))
-		for _, reason := range census.Reasons() {
-			if counts[reason] > 0 {
-				fmt.Fprintf(w, "  %d %s%s\n", counts[reason], reason.Meaning(), remedy(reason, force))
+	}
+	said := map[string]bool{}
+	for _, reason := range census.Reasons() {
+		for _, d := range c.Denied {
+			what := d.Meaning() + remedy(d.Reason, force)
+			if d.Reason != reason || said[what] {
+				continue
 			}
+			said[what] = true
+			var who []string
+			for _, other := range c.Denied {
+				if other.Meaning() == d.Meaning() {
+					who = append(who, strings.TrimSuffix(strconv.Itoa(other.PID)+" "+printable(other.Command), " "))
+				}
+			}
+			all, more := len(who), ""
+			if all > named {
+				who, more = who[:named], fmt.Sprintf(" and %d more", all-named)
+			}
+			fmt.Fprintf(w, "  %d %s: %s%s\n", all, what, strings.Join(who, ", "), more)
 		}
+	}
+	if c.HidePID != "" {
+		fmt.Fprintf(w, "there may be more processes, which are hidden: /proc is mounted with %s\n", c.HidePID)
+	}
+	if c.Uncompared {
+		fmt.Fprintln(w, "the kernel has no kcmp(2), or it is forbidden: descriptors that a thread has to itself are not seen")
 	}
 	if c.Unowned != nil && *c.Unowned > 0 {
 		fmt.Fprintf(w, "%s of this network namespace with no owner among the processes read\n", plural(*c.Unowned, "socket"))

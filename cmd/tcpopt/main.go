@@ -22,8 +22,8 @@
 // decides, see tcp(7). Of a flag that is given several times, any of its values will
 // do; flags of different names must all agree. A link-local address is shown with
 // its device, fe80::2%eth0, and as a pattern matches on that device alone; without
-// one it matches on any. A summary says what could not be read and why. A socket is
-// not seen if no process that may be read is in its network namespace.
+// one it matches on any. A summary says what could not be read, why, and of whom;
+// what has ended meanwhile is none of that. A socket is not seen if no process that may be read is in its network namespace.
 //
 // Set changes the keepalive of live sockets and prints how to restore it, even if
 // it is interrupted. It ends no connection that would have lived had it been left
@@ -51,12 +51,14 @@
 // program does; nice -n 10 tcpopt ls does so less.
 //
 // Ls -json prints an object with version, which is 1, sockets, unreadable, the
-// processes that could not be read counted by reason, and unowned, the sockets of
-// this network namespace that no process has that could be read, or null where
-// that was not asked. Times are in seconds; in a socket, a detection_seconds or
-// busy_seconds of null is unbounded, and a user_timeout_seconds, probes or
-// silence_seconds of null is what the kernel does not tell. With -by there are
-// totals too.
+// processes that could not be read counted by reason, unreadable_processes, each of
+// them, hidepid, the mount option by which /proc hides others, and unowned, the
+// sockets of this network namespace that no process has that could be read, or null
+// where that was not asked. Times are in seconds; in a socket, a detection_seconds or
+// busy_seconds of null is unbounded, and a user_timeout_seconds, probes,
+// silence_seconds or pending of null is what the kernel does not tell. A thread is
+// one that has the descriptor to itself, or whose process's first thread has ended.
+// With -by there are totals too.
 //
 // Plan prints the Config by which a socket of this system notices a dead peer
 // within D, when each probe goes out and the connection ends, and the same for

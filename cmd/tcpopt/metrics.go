@@ -108,8 +108,13 @@ func printMetrics(w io.Writer, c *census.Census, took time.Duration) {
 	family("tcpopt_processes_unreadable", "Processes whose connections could not be read, or not all of them.")
 	counts := unreadable(c)
 	for _, reason := range census.Reasons() {
+		if reason == census.Gone || reason == census.Ended {
+			continue // What has ended has no connections.
+		}
 		fmt.Fprintf(w, "tcpopt_processes_unreadable{reason=\"%s\"} %d\n", reason, counts[reason])
 	}
+	family("tcpopt_processes_hidden", "1 if the mount option hidepid of /proc hides processes, which are not counted then.")
+	fmt.Fprintf(w, "tcpopt_processes_hidden %d\n", map[bool]int{true: 1}[c.HidePID != ""])
 	if c.Unowned != nil {
 		family("tcpopt_sockets_unowned", "TCP sockets of this network namespace, listening ones too, with no owner among the processes read.")
 		fmt.Fprintf(w, "tcpopt_sockets_unowned %d\n", *c.Unowned)

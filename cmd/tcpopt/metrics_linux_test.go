@@ -98,13 +98,18 @@ tcpopt_connections_suspect{command="x?"} 0
 # HELP tcpopt_processes_unreadable Processes whose connections could not be read, or not all of them.
 # TYPE tcpopt_processes_unreadable gauge
 tcpopt_processes_unreadable{reason="listing_denied"} 2
+tcpopt_processes_unreadable{reason="listing_denied_by_security_module"} 0
+tcpopt_processes_unreadable{reason="hidden"} 0
 tcpopt_processes_unreadable{reason="taking_denied_by_yama"} 0
 tcpopt_processes_unreadable{reason="taking_denied_by_seccomp"} 0
 tcpopt_processes_unreadable{reason="taking_denied_by_security_module"} 0
 tcpopt_processes_unreadable{reason="foreign_net_cls"} 0
 tcpopt_processes_unreadable{reason="kernel_too_old"} 0
-tcpopt_processes_unreadable{reason="gone"} 1
+tcpopt_processes_unreadable{reason="kernel_too_old_for_threads"} 0
 tcpopt_processes_unreadable{reason="failed"} 0
+# HELP tcpopt_processes_hidden 1 if the mount option hidepid of /proc hides processes, which are not counted then.
+# TYPE tcpopt_processes_hidden gauge
+tcpopt_processes_hidden 0
 # HELP tcpopt_sockets_unowned TCP sockets of this network namespace, listening ones too, with no owner among the processes read.
 # TYPE tcpopt_sockets_unowned gauge
 tcpopt_sockets_unowned 7

@@ -3,9 +3,9 @@
 package census
 
 import (
-	"errors"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tcpopt/tcpopt"
@@ -15,6 +15,7 @@ import (
 type Socket struct {
 	PID      int
 	Command  string // of the process, which may choose any bytes
+	TID      int    // of the thread that has the descriptor to itself; 0: the process has it
 	FD       int
 	Inode    uint32
 	NetNS    uint64 // the inode number of the network namespace
@@ -25,6 +26,7 @@ type Socket struct {
 
 	Config         tcpopt.Config
 	HasUserTimeout bool   // multipath TCP has none
+	HasPending     bool   // a listening socket has none
 	Pending        uint64 // bytes that the peer has not acknowledged
 
 	Counted bool // the kernel reports the following, as it does of a connection of plain TCP
@@ -46,13 +48,26 @@ type Census struct {
 	Sockets []Socket
 	Denied  []Denial
 	Unowned *int // sockets of this network namespace that no readable process has; nil: not counted
+
+	HidePID    string // the mount option of /proc that hides processes from this one; empty: it sees all
+	Uncompared bool   // there is no kcmp(2) to find descriptors that a thread has to itself
 }
 
 // A Denial is a process that could not be read, or not wholly.
 type Denial struct {
-	PID    int
-	Reason Reason
-	Err    error // of Failed
+	PID     int
+	Command string // of the process; empty: not known
+	Reason  Reason
+	Call    string // the system call that failed; empty: none
+	Err     error
+}
+
+// Meaning is that of the reason for d.
+func (d Denial) Meaning() string {
+	if d.Reason == SeccompDenied && d.Call != "" {
+		return strings.Replace(d.Reason.Meaning(), "a system call that this takes", d.Call, 1)
+	}
+	return d.Reason.Meaning()
 }
 
 // A Reason is why a process could not be read. Users know it by its text.
@@ -61,12 +76,16 @@ type Reason string
 // The reasons, in the order of Reasons.
 const (
 	ListingDenied Reason = "listing_denied"
+	ListingBanned Reason = "listing_denied_by_security_module"
+	Hidden        Reason = "hidden"
 	YamaDenied    Reason = "taking_denied_by_yama"
 	SeccompDenied Reason = "taking_denied_by_seccomp"
 	TakingDenied  Reason = "taking_denied_by_security_module"
 	ForeignClass  Reason = "foreign_net_cls"
 	KernelTooOld  Reason = "kernel_too_old"
+	ThreadTooOld  Reason = "kernel_too_old_for_threads"
 	Gone          Reason = "gone"
+	Ended         Reason = "ended"
 	Failed        Reason = "failed"
 )
 
@@ -75,12 +94,16 @@ var meanings = []struct {
 	meaning string
 }{
 	{ListingDenied, "their descriptors may not be listed without CAP_SYS_PTRACE, or as their user if they are dumpable"},
+	{ListingBanned, "their descriptors may not be listed: a security module forbids it"},
+	{Hidden, "hidden from this process: /proc is mounted with the option hidepid"},
 	{YamaDenied, "descriptors may be listed but not taken: the sysctl kernel.yama.ptrace_scope forbids it (1 and 2: without CAP_SYS_PTRACE; 3: to everybody until the machine restarts)"},
-	{SeccompDenied, "descriptors may be listed but not taken: a seccomp filter on this process forbids pidfd_getfd"},
-	{TakingDenied, "descriptors may be listed but not taken: a security module forbids it"},
+	{SeccompDenied, "descriptors may be listed but not taken and read: a seccomp filter on this process forbids a system call that this takes"},
+	{TakingDenied, "descriptors may be listed but not taken and read: a security module forbids it"},
 	{ForeignClass, "in another net_cls or net_prio cgroup, which reading would rewrite on their sockets"},
 	{KernelTooOld, "the kernel has no pidfd_getfd, which came with Linux 5.6"},
-	{Gone, "gone before they could be read"},
+	{ThreadTooOld, "the first thread has ended, or another has descriptors of its own: before Linux 6.9 those cannot be taken"},
+	{Gone, "no such process"},
+	{Ended, "ended while they were read"},
 	{Failed, "failed for another reason"},
 }
 
@@ -103,8 +126,14 @@ func (r Reason) Meaning() string {
 	return string(r)
 }
 
-// ErrNoProcess is that no process has the command of a Query.
-var ErrNoProcess = errors.New("no process has that command")
+// A NoProcessError is that no process has a command of a Query, as far as can be
+// seen.
+type NoProcessError struct {
+	HidePID string // as in a Census
+	Hidden  int    // processes that are there and whose command is hidden
+}
+
+func (e *NoProcessError) Error() string { return "no process has that command" }
 
 // states are the states of RFC 9293 by their number in the kernel's
 // include/net/tcp_states.h, and by the name that ss(8) has for them.

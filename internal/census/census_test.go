@@ -37,12 +37,12 @@ func TestStates(t *testing.T) {
 
 func TestReasons(t *testing.T) {
 	all := Reasons()
-	for _, r := range []Reason{ListingDenied, YamaDenied, SeccompDenied, TakingDenied, ForeignClass, KernelTooOld, Gone, Failed} {
+	for _, r := range []Reason{ListingDenied, ListingBanned, Hidden, YamaDenied, SeccompDenied, TakingDenied, ForeignClass, KernelTooOld, ThreadTooOld, Gone, Ended, Failed} {
 		if !slices.Contains(all, r) || r.Meaning() == string(r) {
 			t.Errorf("%s is not in %s or means %q", r, all, r.Meaning())
 		}
 	}
-	if len(all) != 8 {
+	if len(all) != 12 {
 		t.Errorf("Reasons = %s", all)
 	}
 }

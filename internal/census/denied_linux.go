@@ -3,6 +3,7 @@ package census
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strconv"
@@ -11,11 +12,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errForbidden is that descriptors may not be taken.
-var errForbidden = errors.New("taking descriptors is forbidden")
-
 // errClass is that taking descriptors would change the class of the sockets.
 var errClass = errors.New("another net_cls or net_prio cgroup")
+
+// errHidden is that /proc hides a process, wholly or what is in it.
+var errHidden = errors.New("hidden by the mount option hidepid of /proc")
+
+// errThread is that a thread has no pidfd before Linux 6.9.
+var errThread = errors.New("descriptors of a thread alone cannot be taken before Linux 6.9")
+
+// A callError is a system call that failed.
+type callError struct {
+	call string
+	err  error
+}
+
+func (e *callError) Error() string { return e.call + ": " + e.err.Error() }
+func (e *callError) Unwrap() error { return e.err }
 
 func isGone(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH)
@@ -23,19 +36,61 @@ func isGone(err error) bool {
 
 // reasonOf is why a process could not be read, by what came of trying.
 func reasonOf(err error) Reason {
+	var call *callError
 	switch {
 	case isGone(err):
 		return Gone
-	case errors.Is(err, unix.ENOSYS):
-		return KernelTooOld
-	case err == errForbidden:
-		return forbidden()
 	case err == errClass:
 		return ForeignClass
+	case err == errHidden:
+		return Hidden
+	case err == errThread:
+		return ThreadTooOld
+	case errors.As(err, &call):
+		return call.reason()
+	case errors.Is(err, fs.ErrPermission) && mayTraceAll():
+		return ListingBanned
 	case errors.Is(err, fs.ErrPermission):
 		return ListingDenied
 	}
 	return Failed
+}
+
+// reason is why a call failed that was made to take a descriptor or to read it. That
+// it exists is known of getsockopt and fstat; of the others by the kernel's release.
+func (e *callError) reason() Reason {
+	pidfd := e.call == "pidfd_open" || e.call == "pidfd_getfd"
+	switch {
+	case errors.Is(e.err, unix.ENOSYS) && filtered() && (!pidfd || hasPidfdGetfd()):
+		return SeccompDenied
+	case errors.Is(e.err, unix.ENOSYS) && pidfd:
+		return KernelTooOld
+	case !errors.Is(e.err, fs.ErrPermission):
+		return Failed
+	case e.call == "pidfd_getfd":
+		return forbidden()
+	case errors.Is(e.err, unix.EPERM) && filtered():
+		return SeccompDenied
+	}
+	return TakingDenied
+}
+
+// filtered reports whether this thread has a seccomp filter.
+func filtered() bool {
+	status, err := os.ReadFile("/proc/thread-self/status")
+	return err == nil && bytes.Contains(status, []byte("\nSeccomp:\t2\n"))
+}
+
+// hasPidfdGetfd reports whether the kernel is of a release that has it, the later
+// of the two calls.
+func hasPidfdGetfd() bool {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return false
+	}
+	var major, minor int
+	fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor)
+	return major > 5 || major == 5 && minor >= 6
 }
 
 // forbidden finds out what forbids taking a descriptor of a process whose
@@ -59,7 +114,10 @@ func forbidden() Reason {
 func (d Denial) Explain() string {
 	switch d.Reason {
 	case Gone:
-		return "no such process"
+		if why, ok := strings.CutSuffix(d.Err.Error(), ": "+unix.ESRCH.Error()); ok && !errors.As(d.Err, new(*callError)) {
+			return "no such process, but " + why
+		}
+		return d.Meaning()
 	case ListingDenied:
 		status, err := os.ReadFile("/proc/" + strconv.Itoa(d.PID) + "/status")
 		if err != nil {
@@ -74,5 +132,5 @@ func (d Denial) Explain() string {
 	case Failed:
 		return d.Err.Error()
 	}
-	return d.Reason.Meaning()
+	return d.Meaning()
 }

@@ -2,7 +2,6 @@ package census
 
 import (
 	"errors"
-	"fmt"
 	"runtime"
 	"time"
 	"unsafe"
@@ -17,11 +16,11 @@ import (
 // quick and wait for nothing. s is then as it was after act, or, if Visit fails, as
 // it was before.
 func (s *Socket) Visit(act func(now *Socket, sock tcpopt.Socket)) error {
-	pidfd, err := unix.PidfdOpen(s.PID, 0)
-	if err != nil {
-		return fmt.Errorf("pidfd_open: %w", err)
+	o := owner{pid: s.PID, tid: s.TID}
+	if err := o.open(); err != nil {
+		return err
 	}
-	defer unix.Close(pidfd)
+	defer unix.Close(o.pidfd)
 	r := reading{queue: true}
 	raw := &rawDescriptor{}
 	sock := tcpopt.FromRawConn(raw)
@@ -32,7 +31,7 @@ func (s *Socket) Visit(act func(now *Socket, sock tcpopt.Socket)) error {
 	deferStops()
 	defer boundCloses()()
 	defer undisturbed()()
-	err = r.duplicate(pidfd, s.FD, s.Inode, func(fd uintptr) {
+	err := r.duplicate(o.pidfd, s.FD, s.Inode, func(fd uintptr) {
 		raw.fd = fd
 		r.fill(&now)
 		act(&now, sock)
@@ -59,7 +58,8 @@ type reading struct {
 	info     unix.TCPInfo
 	infoSize uint32 // how much of info the kernel has filled
 	size     uint32
-	untimed  bool // no user timeout
+	untimed  bool   // no user timeout
+	call     string // that failed
 	err      error
 	held     time.Duration
 }
@@ -79,6 +79,14 @@ func IsGone(err error) bool { return errors.Is(err, errChanged) || isGone(err) }
 // no allocation, lock or output. Close is a call that lets others run: it may
 // wait for what the owner's SO_LINGER says.
 func (r *reading) duplicate(pidfd, fd int, inode uint32, act func(fd uintptr)) error {
+	err := r.hold(pidfd, fd, inode, act)
+	if errno, ok := err.(unix.Errno); ok {
+		return &callError{r.call, errno}
+	}
+	return err
+}
+
+func (r *reading) hold(pidfd, fd int, inode uint32, act func(fd uintptr)) error {
 	holding.Lock()
 	defer holding.Unlock()
 	start := time.Now()
@@ -87,6 +95,7 @@ func (r *reading) duplicate(pidfd, fd int, inode uint32, act func(fd uintptr)) e
 		if err == unix.EBADF {
 			return errChanged
 		}
+		r.call = "pidfd_getfd"
 		return err
 	}
 	r.err = r.read(dup, inode)
@@ -102,6 +111,7 @@ func (r *reading) duplicate(pidfd, fd int, inode uint32, act func(fd uintptr)) e
 // read reads a duplicate. The first row is refused by what is no socket, for fstat
 // of a file may wait for its file system; the others by what is not TCP.
 func (r *reading) read(fd int, inode uint32) error {
+	r.call = "getsockopt"
 	for i := range readRows {
 		switch errno := r.get(fd, readRows[i].level, readRows[i].name, &r.values[i]); errno {
 		case 0:
@@ -111,7 +121,11 @@ func (r *reading) read(fd int, inode uint32) error {
 			return errno
 		}
 	}
-	if err := unix.Fstat(fd, &r.stat); err != nil || uint64(r.stat.Ino) != uint64(inode) {
+	if err := unix.Fstat(fd, &r.stat); err != nil {
+		r.call = "fstat"
+		return err
+	}
+	if uint64(r.stat.Ino) != uint64(inode) {
 		return errChanged
 	}
 	if r.protocol == 0 {
@@ -183,7 +197,7 @@ func (r *reading) readPending(fd int) {
 		return // The tables have it.
 	}
 	if _, _, errno := unix.RawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCOUTQ, uintptr(unsafe.Pointer(&r.pending))); errno != 0 {
-		r.pending = 0
+		r.pending = -1
 	}
 }
 
@@ -202,7 +216,9 @@ func (r *reading) fill(s *Socket) {
 	if s.HasUserTimeout = !r.untimed; s.HasUserTimeout {
 		s.Config.UserTimeout = time.Duration(r.timeout) * time.Millisecond
 	}
+	s.HasPending = s.State != StateListen
 	if r.queue || r.protocol != unix.IPPROTO_TCP {
+		s.HasPending = r.pending >= 0
 		s.Pending = uint64(max(0, r.pending))
 	}
 	s.Held = r.held

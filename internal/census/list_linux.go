@@ -12,11 +12,11 @@ import (
 // what it finds out is its own until it closes the channel.
 type lister struct {
 	query   *Query
-	tables  *tables // of which it sets owned, and a taker taken
-	class   string  // the net_cls and net_prio groups of this process
-	missing []int   // selected processes that have TCP sockets which no table has
-	unowned *int    // nil: not counted
-	err     error   // of counting
+	tables  *tables  // of which it sets owned, and a taker taken
+	class   string   // the net_cls and net_prio groups of this process
+	missing []*owner // those selected that have TCP sockets which no table has
+	unowned *int     // nil: not counted
+	err     error    // of counting
 }
 
 // A batch is sockets of one process that are wanted, or why it has no more.
@@ -27,13 +27,6 @@ type batch struct {
 	last    bool
 }
 
-// An owner is a process whose sockets are read.
-type owner struct {
-	pid, pidfd int
-	command    string
-	over       bool // for the taker: its descriptors are denied
-}
-
 type listed struct {
 	fd    int
 	entry int32
@@ -42,24 +35,17 @@ type listed struct {
 // batchSize is how many descriptors are listed before the first is taken.
 const batchSize = 256
 
-func (l *lister) list(pids []int, batches chan<- batch) {
+func (l *lister) list(owners []*owner, batches chan<- batch) {
 	defer close(batches)
 	buf := make([]byte, 1<<15)
 	var names []string
-	for _, pid := range pids {
-		o := &owner{pid: pid}
-		var err error
-		// First of all, so that a descriptor is never another process's.
-		if o.pidfd, err = unix.PidfdOpen(pid, 0); err != nil {
-			o.pidfd = -1
-			switch err {
-			case unix.EINVAL, unix.ENOENT: // A thread that leads no process.
-				err = unix.ESRCH
-			case unix.EPERM:
-				err = errForbidden
-			}
-		} else {
+	for _, o := range owners {
+		err := o.open()
+		if err == nil {
 			names, err = l.listOne(o, buf, names[:0], batches)
+		}
+		if o.tid != 0 && isGone(err) {
+			err = nil // A thread's end is not the process's, and all it had has ended.
 		}
 		batches <- batch{owner: o, err: err, last: true}
 	}
@@ -71,8 +57,8 @@ func (l *lister) list(pids []int, batches chan<- batch) {
 
 // listOne uses buf, and names so that the next process may.
 func (l *lister) listOne(o *owner, buf []byte, names []string, batches chan<- batch) ([]string, error) {
-	pid := strconv.Itoa(o.pid)
-	fds, err := unix.Open("/proc/"+pid+"/fd", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	dir := o.dir()
+	fds, err := unix.Open(dir+"/fd", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return names, err
 	}
@@ -96,7 +82,7 @@ func (l *lister) listOne(o *owner, buf []byte, names []string, batches chan<- ba
 		}
 		i, ok := l.tables.index[inode]
 		if !ok { // Not TCP, or not when the tables were read, or of a namespace that was not.
-			missing = missing || l.query.selects() && mayBeTCP(pid, name)
+			missing = missing || l.query.selects() && mayBeTCP(dir, name)
 			continue
 		}
 		e := &l.tables.entries[i]
@@ -106,12 +92,12 @@ func (l *lister) listOne(o *owner, buf []byte, names []string, batches chan<- ba
 			continue
 		}
 		if o.command == "" {
-			text, err := os.ReadFile("/proc/" + pid + "/comm")
+			text, err := os.ReadFile("/proc/" + strconv.Itoa(o.pid) + "/comm")
 			if err != nil {
 				return names, err
 			}
 			o.command = strings.TrimSuffix(string(text), "\n")
-			if !l.query.Force && netClass(pid) != l.class {
+			if !l.query.Force && netClass(dir) != l.class {
 				return names, errClass
 			}
 		}
@@ -124,7 +110,7 @@ func (l *lister) listOne(o *owner, buf []byte, names []string, batches chan<- ba
 		batches <- batch{owner: o, sockets: sockets}
 	}
 	if missing {
-		l.missing = append(l.missing, o.pid)
+		l.missing = append(l.missing, o)
 	}
 	return names, nil
 }

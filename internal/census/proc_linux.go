@@ -2,14 +2,97 @@ package census
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
+
+// checkProc returns an error unless /proc is of the PID namespace of this process.
+// Its numbers would be other processes than those of the same numbers in system
+// calls.
+func checkProc() error {
+	self, err := os.Readlink("/proc/self")
+	status, serr := os.ReadFile("/proc/self/status")
+	if err == nil && serr == nil && self == strconv.Itoa(os.Getpid()) && !nested(status) {
+		return nil
+	}
+	var st unix.Statfs_t
+	if unix.Statfs("/proc", &st) != nil || st.Type != unix.PROC_SUPER_MAGIC {
+		return errors.New("this needs /proc, which is not mounted")
+	}
+	return errors.New("/proc is of another PID namespace than this process: enter that of the network alone, as nsenter -n does, or that of the mounts with that of processes, as nsenter -m -p does")
+}
+
+// nested reports whether a process has numbers in several namespaces, by its status
+// in /proc: from that of /proc on down, see proc_pid_status(5).
+func nested(status []byte) bool {
+	_, rest, ok := bytes.Cut(status, []byte("\nNSpid:"))
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	return ok && len(bytes.Fields(line)) > 1
+}
+
+// hidePID is the option by which /proc is mounted that keeps this process from
+// knowing of others at all, such as hidepid=invisible. It is empty if there is none,
+// or it does not concern this process.
+func hidePID() string {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return ""
+	}
+	option, group := parseHidePID(mounts)
+	if option == "" || strings.HasSuffix(option, "=noaccess") || strings.HasSuffix(option, "=1") {
+		return "" // Those are there and are counted.
+	}
+	// There is a process 1 always.
+	if _, err := os.Lstat("/proc/1"); err == nil {
+		groups, _ := os.Getgroups()
+		exempt := !strings.HasSuffix(option, "=ptraceable") && !strings.HasSuffix(option, "=4") && slices.Contains(append(groups, os.Getegid()), group)
+		if exempt || mayTraceAll() {
+			return ""
+		}
+	}
+	return option
+}
+
+// parseHidePID finds the options hidepid and gid of /proc in a table of mounts, see
+// proc_pid_mountinfo(5). What is mounted last is what is seen.
+func parseHidePID(mounts []byte) (option string, group int) {
+	for _, line := range strings.Split(string(mounts), "\n") {
+		before, after, _ := strings.Cut(line, " - ")
+		mount, super := strings.Fields(before), strings.Fields(after)
+		if len(mount) < 5 || mount[4] != "/proc" || len(super) < 3 || super[0] != "proc" {
+			continue
+		}
+		option, group = "", 0
+		for _, o := range strings.Split(super[2], ",") {
+			if name, value, _ := strings.Cut(o, "="); name == "hidepid" && value != "off" && value != "0" {
+				option = o
+			} else if name == "gid" {
+				group, _ = strconv.Atoi(value)
+			}
+		}
+	}
+	return option, group
+}
+
+// mayTraceAll reports whether this process has CAP_SYS_PTRACE over all that are not
+// in user namespaces beside its own.
+var mayTraceAll = sync.OnceValue(func() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil || data[0].Effective&(1<<unix.CAP_SYS_PTRACE) == 0 {
+		return false
+	}
+	// In the first user namespace all users are there, as themselves.
+	users, err := os.ReadFile("/proc/self/uid_map")
+	return err == nil && slices.Equal(strings.Fields(string(users)), []string{"0", "0", "4294967295"})
+})
 
 // numbers returns the processes that /proc shows, or the threads that the
 // directory task of one of them does.
@@ -54,9 +137,9 @@ func inBrackets(link, prefix string) (string, bool) {
 
 // mayBeTCP reports whether a process's socket is one of TCP, as far as the name
 // tells that the kernel gives it.
-func mayBeTCP(pid, fd string) bool {
+func mayBeTCP(dir, fd string) bool {
 	name := make([]byte, 32)
-	n, err := unix.Getxattr("/proc/"+pid+"/fd/"+fd, "system.sockprotoname", name)
+	n, err := unix.Getxattr(dir+"/fd/"+fd, "system.sockprotoname", name)
 	if err != nil {
 		return err != unix.ENOENT
 	}
@@ -108,10 +191,10 @@ func lifeless(pid int) bool {
 	return flags&0x00200000 != 0 || fields[0] == "Z" || fields[0] == "X"
 }
 
-// netClass is the groups of a process that the kernel stamps on the sockets
+// netClass is the groups of a process or thread, a directory of /proc, that the kernel stamps on the sockets
 // whose descriptors it gets: net_cls and net_prio of cgroup v1.
-func netClass(pid string) string {
-	text, err := os.ReadFile("/proc/" + pid + "/cgroup")
+func netClass(dir string) string {
+	text, err := os.ReadFile(dir + "/cgroup")
 	if err != nil {
 		return ""
 	}

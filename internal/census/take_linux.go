@@ -2,12 +2,10 @@ package census
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,6 +22,9 @@ func Take(q *Query) (*Census, error) {
 	// pause this while it holds a descriptor.
 	percent := debug.SetGCPercent(-1)
 	defer debug.SetGCPercent(percent)
+	if err := checkProc(); err != nil {
+		return nil, err
+	}
 	all, err := numbers("/proc")
 	if err != nil {
 		return nil, err
@@ -45,31 +46,32 @@ func Take(q *Query) (*Census, error) {
 	if err := t.tables.load(own, "/proc/thread-self"); err != nil {
 		return nil, err
 	}
-	var readable []int
+	t.HidePID = hidePID()
+	var readable []*owner
 	for _, pid := range pids {
-		if t.find(pid) {
-			readable = append(readable, pid)
-		}
+		readable = append(readable, t.find(pid)...)
 	}
-	if len(q.Commands) > 0 && len(readable)+len(t.Denied) == 0 {
-		return nil, ErrNoProcess
+	hidden := func(d Denial) bool { return d.Reason == Hidden }
+	if t.matched == 0 && len(q.Commands) > 0 && !slices.ContainsFunc(t.Denied, func(d Denial) bool { return !hidden(d) }) {
+		return nil, &NoProcessError{HidePID: t.HidePID, Hidden: len(t.Denied)}
 	}
+	t.reads = true
 	t.Sockets = make([]Socket, 0, min(len(t.tables.entries), 1<<14))
-	l := &lister{query: q, tables: t.tables, class: netClass("self")}
-	walk := func(pids []int) {
+	l := &lister{query: q, tables: t.tables, class: netClass("/proc/self")}
+	walk := func(owners []*owner) {
 		if len(t.tables.entries) > 20000 {
 			debug.SetGCPercent(percent)
 		}
 		batches := make(chan batch, 4)
-		go l.list(pids, batches)
+		go l.list(owners, batches)
 		t.readAll(batches)
 	}
 	walk(readable)
 
 	// A process may have been given a socket of a namespace that it is not in. Most
 	// were not, and with many namespaces it takes long to load them all.
-	missing := slices.DeleteFunc(l.missing, func(pid int) bool {
-		return slices.ContainsFunc(t.Denied, func(d Denial) bool { return d.PID == pid })
+	missing := slices.DeleteFunc(l.missing, func(o *owner) bool {
+		return slices.ContainsFunc(t.Denied, func(d Denial) bool { return d.PID == o.pid })
 	})
 	if len(missing) > 0 {
 		for _, pid := range all {
@@ -90,43 +92,8 @@ type taker struct {
 	query   *Query
 	tables  *tables
 	reading reading
-}
-
-// find loads the tables of the namespaces of a process's threads, and reports
-// whether the process is wanted and may be read.
-func (t *taker) find(pid int) bool {
-	dir := "/proc/" + strconv.Itoa(pid)
-	if len(t.query.Commands) > 0 {
-		command, err := os.ReadFile(dir + "/comm")
-		if err != nil && len(t.query.PIDs) > 0 {
-			t.deny(pid, err)
-		}
-		if err != nil || !t.query.named(strings.TrimSuffix(string(command), "\n")) {
-			return false
-		}
-	}
-	if err := t.tables.enter(dir); err != nil {
-		t.deny(pid, err)
-		return false
-	}
-	// Each thread may be in a namespace of its own. If the process is gone, so are
-	// its descriptors.
-	threads, _ := numbers(dir + "/task")
-	for _, thread := range threads {
-		if err := t.tables.enter(dir + "/task/" + strconv.Itoa(thread)); err != nil && !isGone(err) {
-			t.deny(pid, err)
-			break
-		}
-	}
-	return true
-}
-
-// deny counts a process that could not be read. What has no descriptors is not
-// worth counting, unless it was asked for.
-func (t *taker) deny(pid int, err error) {
-	if len(t.query.PIDs) > 0 || !lifeless(pid) {
-		t.Denied = append(t.Denied, Denial{pid, reasonOf(err), err})
-	}
+	matched int  // processes whose command is wanted
+	reads   bool // all processes are found, and their sockets are being read
 }
 
 // readAll reads the sockets that are listed, one at a time. A socket that several
@@ -152,7 +119,7 @@ func (t *taker) readAll(batches <-chan batch) {
 			switch err := t.reading.duplicate(b.pidfd, l.fd, e.inode, nil); err {
 			case nil:
 				e.taken = true
-				s := Socket{PID: b.pid, Command: b.command, FD: l.fd, Inode: e.inode,
+				s := Socket{PID: b.pid, TID: b.tid, Command: b.command, FD: l.fd, Inode: e.inode,
 					NetNS: e.netns, Local: e.local, Remote: e.remote, State: states[e.state], Pending: uint64(e.queue)}
 				t.reading.fill(&s)
 				if t.reading.scoped {
@@ -162,9 +129,6 @@ func (t *taker) readAll(batches <-chan batch) {
 					t.Sockets = append(t.Sockets, s)
 				}
 			case errChanged:
-			case unix.EPERM, unix.EACCES:
-				b.over = true
-				t.deny(b.pid, errForbidden)
 			default:
 				b.over = true
 				t.deny(b.pid, err)

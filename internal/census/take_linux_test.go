@@ -1,9 +1,13 @@
 package census
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"syscall"
@@ -93,7 +97,7 @@ func TestTake(t *testing.T) {
 	}
 	want := Socket{PID: self[0], Command: strings.TrimSuffix(string(comm), "\n"), FD: cfd, Inode: inode, NetNS: ns, Protocol: "tcp",
 		Local: addrPort(client.LocalAddr()), Remote: addrPort(client.RemoteAddr()), State: "established",
-		Config: config, HasUserTimeout: true, Counted: true, Heard: true, Silence: got.Silence, Acked: got.Acked, Held: got.Held}
+		Config: config, HasUserTimeout: true, HasPending: true, Counted: true, Heard: true, Silence: got.Silence, Acked: got.Acked, Held: got.Held}
 	if got != want {
 		t.Errorf("Take has %+v, want %+v", got, want)
 	}
@@ -136,8 +140,8 @@ func TestTake(t *testing.T) {
 			t.Errorf("%s: unowned %v", tt.name, c.Unowned)
 		}
 	}
-	if c, err := Take(&Query{Commands: []string{"nobodyhasthis"}}); c != nil || err != ErrNoProcess {
-		t.Errorf("of nobody: %v, %v, want %v", c, err, ErrNoProcess)
+	if c, err := Take(&Query{Commands: []string{"nobodyhasthis"}}); c != nil || !errors.As(err, new(*NoProcessError)) {
+		t.Errorf("of nobody: %v, %v, want a NoProcessError", c, err)
 	}
 	if c, err := Take(&Query{PIDs: []int{1 << 22}}); err != nil || len(c.Denied) != 1 || c.Denied[0].PID != 1<<22 || c.Denied[0].Reason != Gone {
 		t.Errorf("of none: %+v, %v", c, err)
@@ -195,5 +199,58 @@ func TestVisit(t *testing.T) {
 	s.PID = 1 << 22
 	if err := s.Visit(nil); err == nil || !strings.HasPrefix(err.Error(), "pidfd_open: ") {
 		t.Errorf("Visit of no process: %v", err)
+	}
+}
+
+var sleepProgram = labtest.NewProgram("sleep", func() int {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println("ready")
+	io.Copy(io.Discard, os.Stdin)
+	l.Close()
+	return 0
+})
+
+// TestEnded is of a process that ends between being found and being read: asked for
+// by its number it is a Denial, and of all processes it is none of this census.
+func TestEnded(t *testing.T) {
+	needsTaking(t)
+	p := labtest.Start(t, sleepProgram.Command(), func(cmd *exec.Cmd) error { return cmd.Start() })
+	p.Line(t)
+	own, err := namespaceOf("/proc/thread-self")
+	labtest.Need(t, err)
+	for _, tt := range []struct {
+		name string
+		q    Query
+		want []Denial
+	}{
+		{"asked for", Query{PIDs: []int{p.Process.Pid}, Listen: true}, []Denial{{PID: p.Process.Pid, Reason: Ended, Call: "pidfd_open"}}},
+		{"of all", Query{Listen: true}, nil},
+	} {
+		tk := &taker{query: &tt.q, tables: newTables(own, ownedStates)}
+		labtest.Need(t, tk.tables.load(own, "/proc/thread-self"))
+		owners := tk.find(p.Process.Pid)
+		if len(owners) != 1 {
+			t.Fatalf("%s: owners are %v, denied %v, want one owner", tt.name, owners, tk.Denied)
+		}
+		tk.reads = true
+		// A number that no process has, as if it had ended now.
+		ended := &owner{pid: owners[0].pid, pidfd: -1}
+		err := &callError{"pidfd_open", unix.ESRCH}
+		batches := make(chan batch, 1)
+		batches <- batch{owner: ended, err: err, last: true}
+		close(batches)
+		tk.readAll(batches)
+		var got []Denial
+		for _, d := range tk.Denied {
+			d.Command, d.Err = "", nil
+			got = append(got, d)
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s: denied are %v, want %v", tt.name, got, tt.want)
+		}
 	}
 }
