@@ -45,7 +45,7 @@ func (sel *selection) take() (*census.Census, error) {
 		return nil, err
 	}
 	c.Sockets = slices.DeleteFunc(c.Sockets, func(s census.Socket) bool {
-		idle, _ := s.Config.DetectionTime()
+		idle, _ := s.Detection()
 		return sel.without && s.Config.KeepAlive == tcpopt.On || sel.slower != nil && idle <= *sel.slower || sel.suspect && !s.Suspect()
 	})
 	return c, nil

@@ -105,7 +105,7 @@ func newListing(c *census.Census, by string) *listing {
 }
 
 func newRow(s *census.Socket) row {
-	idle, busy := s.Config.DetectionTime()
+	idle, busy := s.Detection()
 	r := row{
 		PID: s.PID, Command: s.Command, FD: s.FD, Inode: s.Inode, NetNS: s.NetNS,
 		Protocol: s.Protocol, Local: s.Local.String(), Remote: s.Remote.String(), State: s.State,

@@ -78,7 +78,7 @@ func printSocket(t *table, s *census.Socket) {
 		t.text = a.AppendTo(t.text)
 		t.end()
 	}
-	idle, busy := s.Config.DetectionTime()
+	idle, busy := s.Detection()
 	number(s.PID)
 	t.add(printable(s.Command))
 	number(s.FD)

@@ -71,7 +71,7 @@ func printMetrics(w io.Writer, c *census.Census, took time.Duration) {
 			n = new([len(bounds)]int)
 			detected[s.Command] = n
 		}
-		idle, _ := s.Config.DetectionTime()
+		idle, _ := s.Detection()
 		for i, bound := range bounds {
 			if idle <= bound {
 				n[i]++

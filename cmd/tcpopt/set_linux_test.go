@@ -474,8 +474,13 @@ func TestNotConnected(t *testing.T) {
 	near, far := labtest.NewHost(t), labtest.NewHost(t)
 	labtest.Need(t, labtest.NewCable(t, near, far).Cut())
 	cmd := dialProgram.Command("-to", netip.AddrPortFrom(far.IPv4, 9).String())
+	sh := exec.Command("/bin/sh", "-c", "echo 1 >/proc/sys/net/ipv4/tcp_syn_retries")
+	labtest.Need(t, near.Start(sh))
+	if err := sh.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
 	r := start(t, cmd, near.Start)
-	defer cmd.Process.Kill()
 	var sockets []map[string]any
 	for deadline := time.Now().Add(5 * time.Second); len(sockets) == 0 && time.Now().Before(deadline); {
 		sockets, _ = list(t, "-pid", r.PID())
@@ -484,12 +489,43 @@ func TestNotConnected(t *testing.T) {
 		t.Errorf("sockets are %v, want one in syn-sent with 0 probes and a silence of null", sockets)
 	}
 	_, text, _ := command("ls", "-pid", r.PID())
-	if !regexp.MustCompile(`(?m) syn-sent .* 0 +- +1( stuck)?$`).MatchString(text) {
+	const end = 3 * time.Second
+	if s := sockets[0]; s["detection_seconds"] != end.Seconds() || s["busy_seconds"] != end.Seconds() {
+		t.Errorf("%v, want that connect ends after %v", s, end)
+	}
+	if !regexp.MustCompile(fmt.Sprintf(`(?m) syn-sent .* %v +%[1]v +0 +- +1( stuck)?$`, end)).MatchString(text) {
 		t.Errorf("listed\n%s", text)
+	}
+	if sockets, _ := list(t, "-pid", r.PID(), "-slower", end.String()); len(sockets) != 0 {
+		t.Errorf("%v is slower than %v", sockets, end)
+	}
+	// A user timeout ends it earlier.
+	impatient := net.Dialer{KeepAlive: -1, Control: tcpopt.Config{UserTimeout: 2500 * time.Millisecond}.DialControl}
+	impatient.SetMultipathTCP(false)
+	began := time.Now()
+	failed := make(chan time.Duration, 1)
+	go near.Do(func() error {
+		_, err := impatient.Dial("tcp", netip.AddrPortFrom(far.IPv4, 9).String())
+		failed <- time.Since(began)
+		return err
+	})
+	var ours []map[string]any
+	for len(ours) == 0 && time.Since(began) < 2*time.Second {
+		ours, _ = list(t, "-pid", strconv.Itoa(os.Getpid()), "-local", near.IPv4.String(), "-state", "syn-sent")
+	}
+	if len(ours) != 1 || ours[0]["busy_seconds"] != 2.5 {
+		t.Errorf("with a user timeout, sockets are %v, want one whose connect ends after 2.5 s", ours)
 	}
 	status, stdout, stderr := command("set", "-pid", r.PID(), "-all", "-within", "30s", "-dry-run")
 	if status != 0 || stderr != "" || !strings.Contains(stdout, "only if the peer, silent from the start, answers") {
 		t.Errorf("status %d, stdout %q, stderr %q", status, stdout, stderr)
+	}
+	if took := <-failed; took < 2400*time.Millisecond || took > 3500*time.Millisecond {
+		t.Errorf("with a user timeout of 2.5 s, connect ended after %v", took)
+	}
+	line := r.Line(t)
+	if took := time.Since(begin); !strings.Contains(line, "connection timed out") || took < end-time.Second/2 || took > end+end/8+time.Second {
+		t.Errorf("connect ended after %v with %q, want after %v", took, line, end)
 	}
 }
 

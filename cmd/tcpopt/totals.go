@@ -43,7 +43,7 @@ func totals(c *census.Census, by string) []total {
 		if s.Config.KeepAlive != tcpopt.On {
 			t.Off++
 		}
-		idle, busy := s.Config.DetectionTime()
+		idle, busy := s.Detection()
 		if idle == tcpopt.Unbounded {
 			t.Unbounded++
 		} else {

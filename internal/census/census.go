@@ -29,6 +29,8 @@ type Socket struct {
 	HasPending     bool   // a listening socket has none
 	Pending        uint64 // bytes that the peer has not acknowledged
 
+	Connect time.Duration // of what is not connected yet: when connect ends, counted from its start; 0: of none such
+
 	Counted bool // the kernel reports the following, as it does of a connection of plain TCP
 	Probes  int
 	Heard   bool          // something came from the peer
@@ -137,11 +139,14 @@ func (e *NoProcessError) Error() string { return "no process has that command" }
 
 // states are the states of RFC 9293 by their number in the kernel's
 // include/net/tcp_states.h, and by the name that ss(8) has for them.
-var states = [...]string{"", "established", "syn-sent", "syn-recv", "fin-wait-1", "fin-wait-2",
+var states = [...]string{"", "established", StateConnect, "syn-recv", "fin-wait-1", "fin-wait-2",
 	"time-wait", "closed", "close-wait", "last-ack", "listen", "closing"}
 
 // timeWait is the one of a socket that no process has any more.
 const timeWait = 6
+
+// StateConnect is the one of a socket that waits for the peer to be there.
+const StateConnect = "syn-sent"
 
 // StateListen is the one of a listening socket.
 const StateListen = "listen"

@@ -22,6 +22,7 @@ func (s *Socket) Visit(act func(now *Socket, sock tcpopt.Socket)) error {
 	}
 	defer unix.Close(o.pidfd)
 	r := reading{queue: true}
+	r.expectConnect(s.State, s.NetNS)
 	raw := &rawDescriptor{}
 	sock := tcpopt.FromRawConn(raw)
 	now := *s
@@ -49,6 +50,10 @@ type reading struct {
 	queue    bool // also ask what is pending
 	stat     unix.Stat_t
 	protocol int32  // 0: to be asked
+	connects bool   // also ask how often a SYN is repeated
+	linear   int    // as for connectEnd
+	usual    int32  // what the system has for it
+	retries  int32  // as for connectEnd
 	scoped   bool   // also ask for the device of a link-local address
 	scope    uint32 // its index; 0: none
 	name     unix.RawSockaddrInet6
@@ -141,6 +146,9 @@ func (r *reading) read(fd int, inode uint32) error {
 	if r.scoped {
 		r.readScope(fd)
 	}
+	if r.connects && r.get(fd, unix.IPPROTO_TCP, unix.TCP_SYNCNT, &r.retries) != 0 {
+		r.retries = r.usual
+	}
 	r.infoSize, r.pending = 0, 0
 	if r.protocol == unix.IPPROTO_MPTCP {
 		// As long as it speaks it, TCP_INFO is of one path only.
@@ -157,6 +165,13 @@ func (r *reading) read(fd int, inode uint32) error {
 	}
 	r.readPending(fd)
 	return nil
+}
+
+// expectConnect prepares r for a socket in that state and namespace.
+func (r *reading) expectConnect(state string, ns uint64) {
+	if r.connects = state == StateConnect; r.connects {
+		r.linear, r.usual = connectSettings(ns)
+	}
 }
 
 // readScope asks for the device of whichever end has a link-local address.
@@ -215,6 +230,10 @@ func (r *reading) fill(s *Socket) {
 	}
 	if s.HasUserTimeout = !r.untimed; s.HasUserTimeout {
 		s.Config.UserTimeout = time.Duration(r.timeout) * time.Millisecond
+	}
+	s.Connect = 0
+	if r.connects && (r.infoSize == 0 || r.info.State == unix.BPF_TCP_SYN_SENT) {
+		s.Connect = connectEnd(int(r.retries), r.linear, s.Config.UserTimeout)
 	}
 	s.HasPending = s.State != StateListen
 	if r.queue || r.protocol != unix.IPPROTO_TCP {

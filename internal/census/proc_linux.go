@@ -135,6 +135,28 @@ func inBrackets(link, prefix string) (string, bool) {
 	return strings.CutSuffix(s, "]")
 }
 
+// connectSettings are the sysctls tcp_syn_linear_timeouts, which came with Linux 6.5,
+// and tcp_syn_retries. Of a namespace that this process is not in they cannot be
+// read: there the first is what it is in a new one.
+func connectSettings(ns uint64) (linear int, retries int32) {
+	number := func(name string) (int, error) {
+		text, err := os.ReadFile("/proc/sys/net/ipv4/" + name)
+		if err != nil {
+			return 0, err
+		}
+		return strconv.Atoi(strings.TrimSpace(string(text)))
+	}
+	n, _ := number("tcp_syn_retries")
+	linear, err := number("tcp_syn_linear_timeouts")
+	if err != nil {
+		return 0, int32(n)
+	}
+	if own, err := namespaceOf("/proc/thread-self"); err != nil || own != ns {
+		linear = 4
+	}
+	return linear, int32(n)
+}
+
 // mayBeTCP reports whether a process's socket is one of TCP, as far as the name
 // tells that the kernel gives it.
 func mayBeTCP(dir, fd string) bool {

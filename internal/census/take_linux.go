@@ -115,6 +115,7 @@ func (t *taker) readAll(batches <-chan batch) {
 				continue
 			}
 			t.reading.protocol = int32(e.protocol)
+			t.reading.expectConnect(states[e.state], e.netns)
 			t.reading.scoped = linkLocal(e.local) || linkLocal(e.remote)
 			switch err := t.reading.duplicate(b.pidfd, l.fd, e.inode, nil); err {
 			case nil:
