@@ -98,6 +98,9 @@ func FromRawConn(rc syscall.RawConn) Socket { return Socket{raw: rc} }
 // [math.MaxInt32], which the system would cut, is refused with an error that
 // matches [syscall.EINVAL].
 //
+// It cannot be seen that fd listens: on macOS and NetBSD, where keepalive times may
+// end a listening socket, set them on accepted descriptors alone.
+//
 // The runtime may close the descriptor of an [*os.File] or of a connection of
 // package net when nothing else refers to that: use [FromRawConn] or [FromConn].
 func FromFD(fd uintptr) Socket { return Socket{fd: fd, kind: descriptor} }
