@@ -28,6 +28,8 @@ _tcpopt() {
 	*) words=() ;;
 	esac
 	if [[ $value && ($previous == -pid || $previous == -name) ]]; then
+		# What is not ASCII may be shown as something else, and is quoted byte by byte.
+		local LC_ALL=C
 		# Whose program may be seen is also whose descriptors may be listed.
 		for line in /proc/[0-9]*/exe; do
 			[[ -e $line ]] || continue

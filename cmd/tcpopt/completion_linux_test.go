@@ -118,6 +118,18 @@ func TestCompletionProcesses(t *testing.T) {
 			}
 		}
 	}
+	// A name that a terminal would show from right to left, as it is offered.
+	path = renamed(t, "a\u202eb")
+	hold(t, func(cmd *exec.Cmd) error { cmd.Path = path; return cmd.Start() })
+	got := completions(t, dir, "tcpopt", "ls", "-name", "")
+	if !slices.Contains(got, `$'a\342\200\256b'`) {
+		t.Errorf("ls -name: %q", got)
+	}
+	for _, word := range got {
+		if printable(word) != word {
+			t.Errorf("ls -name: %+q", word)
+		}
+	}
 	// Of the kernel's threads, nothing may be seen.
 	if _, err := os.Stat("/proc/2/exe"); err != nil {
 		if got := completions(t, dir, "tcpopt", "ls", "-pid", "2"); slices.Contains(got, "2") {

@@ -76,9 +76,12 @@
 // It needs Linux but no privileges, and leaves nothing behind however it ends.
 //
 // Metrics prints counts of the connections of all processes that may be read, as
-// gauges in the text format of Prometheus: of the 20 commands with most of them,
-// and of the others together. With -o it replaces a file in one step, as the
-// textfile collector of node_exporter wants it.
+// gauges in the text format of Prometheus: of 20 commands, and of the others
+// together. A command is what a program calls itself. So that nobody fills the 20
+// places, they go to the users in turn, the lowest number first, for each the command
+// with most connections that has none yet; in a user namespace the user is who made
+// it. With -o it replaces a file in one step, as the textfile collector of
+// node_exporter wants it, and removes what runs that were killed have left beside it.
 //
 // Completion prints a script for bash 4 and later, to be sourced or to be a file
 // of /etc/bash_completion.d.

@@ -6,9 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -41,7 +39,7 @@ func runMetrics(v *verb, args []string, stdout io.Writer) error {
 	if err := v.parse(&flags, args, stdout); err != nil {
 		return err
 	}
-	var q census.Query
+	q := census.Query{Users: true}
 	start := time.Now()
 	c, err := takeCensus(&q)
 	took := time.Since(start)
@@ -124,16 +122,38 @@ func printMetrics(w io.Writer, c *census.Census, took time.Duration) {
 }
 
 // rank renames commands, which may be any bytes, to what a label and a terminal
-// can show, and all but those with most connections to others.
+// can show, and all but ranked of them to others.
+//
+// A command is what a program calls itself, and connections cost nothing, so that
+// whoever may run programs could fill all places. They go to the users in turn, the
+// lowest number first, for each the command with most connections that has none yet.
 func rank(c *census.Census) {
+	of := map[uint32]*census.Census{}
 	for i := range c.Sockets {
 		s := &c.Sockets[i]
 		s.Command = printable(strings.ToValidUTF8(s.Command, "?"))
+		user := c.Users[s.PID] // Of what is not known, root's.
+		if of[user] == nil {
+			of[user] = new(census.Census)
+		}
+		of[user].Sockets = append(of[user].Sockets, *s)
+	}
+	var queues [][]total
+	for _, user := range slices.Sorted(maps.Keys(of)) {
+		queues = append(queues, totals(of[user], "command"))
 	}
 	top := map[string]bool{}
-	for _, t := range totals(c, "command") {
-		if len(top) < ranked && t.By != others {
-			top[t.By] = true
+	for left := true; left && len(top) < ranked; {
+		left = false
+		for i, queue := range queues {
+			for len(queue) > 0 && (top[queue[0].By] || queue[0].By == others) {
+				queue = queue[1:]
+			}
+			if len(queue) > 0 && len(top) < ranked {
+				top[queue[0].By] = true
+				queue = queue[1:]
+			}
+			queues[i], left = queue, left || len(queue) > 0
 		}
 	}
 	for i := range c.Sockets {
@@ -146,32 +166,4 @@ func rank(c *census.Census) {
 // quote is the value of a label.
 func quote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
-}
-
-// replaceFile makes text the content of file, which has its old content until
-// then. After a crash of the system it may have neither: the next run heals that.
-func replaceFile(file string, text []byte) error {
-	// What is not a file, /dev/null for one, is not to become one.
-	if info, err := os.Lstat(file); err == nil && !info.Mode().IsRegular() {
-		return &fs.PathError{Op: "replace", Path: file, Err: errors.New("not a regular file")}
-	}
-	// Hidden, and not *.prom, so that nobody reads it as metrics.
-	f, err := os.CreateTemp(filepath.Dir(file), ".tcpopt-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Chmod(0o644) // The reader is another user, whatever the umask.
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/tcpopt/tcpopt"
 	"github.com/tcpopt/tcpopt/internal/census"
+	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
 // sampleCensus has commands of odd names, three of which are the same in the end,
@@ -347,4 +348,45 @@ func TestMetricsWhole(t *testing.T) {
 	}
 	close(end)
 	t.Logf("%d reads during 200 replacements", <-reads)
+}
+
+// TestMetricsLeft has files that runs have left which were killed.
+func TestMetricsLeft(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	write := func(name string, age time.Duration) {
+		t.Helper()
+		labtest.Need(t, os.WriteFile(path(name), nil, 0o600))
+		then := time.Now().Add(-age)
+		labtest.Need(t, os.Chtimes(path(name), then, then))
+	}
+	write(".tcpopt-1", time.Hour)
+	write(".tcpopt-22", 11*time.Second)
+	write(".tcpopt-333", time.Second) // Of a run that has yet to lock it.
+	write(".tcpopt-4444", time.Hour)  // Of a run that takes its time.
+	write(".tcpopt-mine", time.Hour)
+	write("tcpopt-5", time.Hour)
+	labtest.Need(t, os.Mkdir(path(".tcpopt-6"), 0o700))
+	labtest.Need(t, os.Symlink(path("tcpopt-5"), path(".tcpopt-7")))
+	f, err := os.Open(path(".tcpopt-4444"))
+	labtest.Need(t, err)
+	defer f.Close()
+	if !lock(f) {
+		t.Skip("no locks here")
+	}
+	if status, stderr := metricsTo(t, path("x.prom"), false); status != 0 || stderr != "" {
+		t.Fatalf("status %d, stderr %q", status, stderr)
+	}
+	entries, err := os.ReadDir(dir)
+	labtest.Need(t, err)
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	const want = ".tcpopt-333 .tcpopt-4444 .tcpopt-6 .tcpopt-7 .tcpopt-mine tcpopt-5 x.prom"
+	if got := strings.Join(names, " "); got != want {
+		t.Errorf("left %q, want %q", got, want)
+	}
 }

@@ -44,3 +44,38 @@ func TestMetricsRank(t *testing.T) {
 		t.Errorf("%d commands, want %d, in\n%s", n, len(want), &b)
 	}
 }
+
+// TestMetricsStranger has a user whose programs have many names and connections.
+func TestMetricsStranger(t *testing.T) {
+	c := &census.Census{Users: map[int]uint32{}}
+	add := func(user uint32, command string, n int) {
+		pid := len(c.Users) + 1
+		c.Users[pid] = user
+		for range n {
+			c.Sockets = append(c.Sockets, census.Socket{PID: pid, Command: command})
+		}
+	}
+	for i := range 40 {
+		add(1000, fmt.Sprintf("stranger-%02d", i), 100-i)
+	}
+	own := map[uint32][]string{0: {"sshd", "dockerd", "nginx"}, 113: {"postgres"}, 33: {"nginx", "php"}, 1001: {"mine"}}
+	for user, commands := range own {
+		for _, command := range commands {
+			add(user, command, 1)
+		}
+	}
+	var b bytes.Buffer
+	printMetrics(&b, c, 0)
+	n := strings.Count(b.String(), "tcpopt_connections_suspect{")
+	for _, commands := range own {
+		for _, command := range commands {
+			if !strings.Contains(b.String(), fmt.Sprintf("tcpopt_connections{command=%q,", command)) {
+				t.Errorf("no %s", command)
+			}
+		}
+	}
+	// The rest of the places are the stranger's: those with most connections.
+	if !strings.Contains(b.String(), `"stranger-13"`) || strings.Contains(b.String(), `"stranger-14"`) || n != ranked+1 {
+		t.Errorf("%d commands, want 20 and other, up to stranger-13:\n%s", n, &b)
+	}
+}

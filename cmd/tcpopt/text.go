@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/tcpopt/tcpopt"
 )
@@ -44,14 +45,20 @@ func plural(n int, what string) string {
 
 func tenths(d time.Duration) time.Duration { return d.Round(100 * time.Millisecond) }
 
-// printable is a name that somebody else chose, fit for a terminal.
+// printable is a name that somebody else chose, fit for a terminal and a label.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' {
+		if !visible(r) {
 			return '?'
 		}
 		return r
 	}, s)
+}
+
+// visible reports whether r is seen as what it is: it controls nothing, changes no
+// direction, is not without width and no space but the usual one.
+func visible(r rune) bool {
+	return unicode.IsPrint(r) && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // A table is printed in columns that are as wide as their widest cell. A

@@ -49,7 +49,8 @@ func (s *Socket) Suspect() bool { return s.Probes > 0 || s.Stuck || s.Shut }
 type Census struct {
 	Sockets []Socket
 	Denied  []Denial
-	Unowned *int // sockets of this network namespace that no readable process has; nil: not counted
+	Users   map[int]uint32 // by process: to whom it belongs, where that was asked and is known
+	Unowned *int           // sockets of this network namespace that no readable process has; nil: not counted
 
 	HidePID    string // the mount option of /proc that hides processes from this one; empty: it sees all
 	Uncompared bool   // there is no kcmp(2) to find descriptors that a thread has to itself

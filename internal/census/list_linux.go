@@ -12,11 +12,12 @@ import (
 // what it finds out is its own until it closes the channel.
 type lister struct {
 	query   *Query
-	tables  *tables  // of which it sets owned, and a taker taken
-	class   string   // the net_cls and net_prio groups of this process
-	missing []*owner // those selected that have TCP sockets which no table has
-	unowned *int     // nil: not counted
-	err     error    // of counting
+	tables  *tables        // of which it sets owned, and a taker taken
+	class   string         // the net_cls and net_prio groups of this process
+	missing []*owner       // those selected that have TCP sockets which no table has
+	users   map[int]uint32 // of the processes, if that is asked
+	unowned *int           // nil: not counted
+	err     error          // of counting
 }
 
 // A batch is sockets of one process that are wanted, or why it has no more.
@@ -97,6 +98,11 @@ func (l *lister) listOne(o *owner, buf []byte, names []string, batches chan<- ba
 				return names, err
 			}
 			o.command = strings.TrimSuffix(string(text), "\n")
+			if l.query.Users {
+				if user, err := userOf(dir); err == nil {
+					l.users[o.pid] = user
+				}
+			}
 			if !l.query.Force && netClass(dir) != l.class {
 				return names, errClass
 			}

@@ -13,6 +13,7 @@ type Query struct {
 	FD       *int     // nil: any
 	States   []string // none: any
 	Listen   bool     // listening sockets too
+	Users    bool     // the users of the processes too
 	Force    bool     // even if that rewrites the net_cls class of a socket
 
 	Local, Remote []Pattern // none: any

@@ -57,7 +57,7 @@ func Take(q *Query) (*Census, error) {
 	}
 	t.reads = true
 	t.Sockets = make([]Socket, 0, min(len(t.tables.entries), 1<<14))
-	l := &lister{query: q, tables: t.tables, class: netClass("/proc/self")}
+	l := &lister{query: q, tables: t.tables, class: netClass("/proc/self"), users: map[int]uint32{}}
 	walk := func(owners []*owner) {
 		if len(t.tables.entries) > 20000 {
 			debug.SetGCPercent(percent)
@@ -81,7 +81,7 @@ func Take(q *Query) (*Census, error) {
 		walk(missing)
 		slices.SortStableFunc(t.Sockets, func(a, b Socket) int { return a.PID - b.PID })
 	}
-	t.Unowned = l.unowned
+	t.Unowned, t.Users = l.unowned, l.users
 	return &t.Census, l.err
 }
 

@@ -1,0 +1,49 @@
+package census
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+
+	"github.com/tcpopt/tcpopt/internal/labtest"
+)
+
+func TestUserOf(t *testing.T) {
+	if user, err := userOf("/proc/self"); err != nil || user != uint32(os.Getuid()) {
+		t.Errorf("of this process: %d, %v, want %d", user, err, os.Getuid())
+	}
+	// In a user namespace, another user: it is whoever made that.
+	attr := &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 7, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 7, HostID: os.Getgid(), Size: 1}},
+	}
+	if os.Geteuid() == 0 {
+		attr.UidMappings[0].HostID = 123456
+		attr.GidMappings[0].HostID = 123456
+	}
+	p := labtest.Start(t, sleepProgram.Command(), func(cmd *exec.Cmd) error {
+		cmd.SysProcAttr = attr
+		if err := cmd.Start(); err != nil {
+			t.Skipf("no user namespaces here: %v", err)
+		}
+		return nil
+	})
+	p.Line(t)
+	dir := fmt.Sprintf("/proc/%d", p.Process.Pid)
+	if user, err := userOf(dir); err != nil || user != uint32(os.Getuid()) {
+		t.Errorf("of a process in another user namespace: %d, %v, want %d", user, err, os.Getuid())
+	}
+	c, _ := take(t, Query{PIDs: []int{p.Process.Pid}, Listen: true, Users: true})
+	if user, ok := c.Users[p.Process.Pid]; !ok || user != uint32(os.Getuid()) {
+		t.Errorf("users are %v", c.Users)
+	}
+	if _, err := parseUser("Name:\tx\nUid:\n"); err == nil {
+		t.Error("a status without a user has one")
+	}
+	if user, err := parseUser("Name:\tx\nUid:\t5\t6\t7\t8\nGid:\t9\n"); err != nil || user != 5 {
+		t.Errorf("parseUser = %d, %v, want 5", user, err)
+	}
+}
