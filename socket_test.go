@@ -133,7 +133,7 @@ func TestFromConnAsked(t *testing.T) {
 }
 
 type pointer struct {
-	before int
+	_ int // It stands before.
 	net.Conn
 }
 

@@ -310,8 +310,7 @@ func TestNotAgainIfHeard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		var touch sync.Once
-		var tr *trial
-		tr = newHeartbeat(4*s, 3*s, func() error { <-release; return nil })
+		tr := newHeartbeat(4*s, 3*s, func() error { <-release; return nil })
 		tr.Progress = func() (tcpopt.Progress, error) {
 			if tr.now() > 8*s {
 				go touch.Do(func() {

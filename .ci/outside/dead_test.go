@@ -9,13 +9,6 @@ import (
 	"github.com/tcpopt/tcpopt/tcpopttest"
 )
 
-// connect is what a program's own code might be.
-func connect(address string) (net.Conn, error) {
-	c := tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Second, Interval: time.Second, Count: 1}
-	d := net.Dialer{KeepAlive: -1, Control: c.DialControl}
-	return d.Dial("tcp", address)
-}
-
 // TestListener sets what only plain TCP has: a program whose go.mod says go 1.23
 // listens on nothing else unless it asks for multipath TCP.
 func TestListener(t *testing.T) {
@@ -50,6 +43,7 @@ func TestDeadPeer(t *testing.T) {
 	}
 	defer peer.Close()
 
+	defer watch(conn).Stop()
 	tcpopttest.Silence(t, peer)
 	conn.SetReadDeadline(time.Now().Add(4 * time.Second))
 	if _, err := conn.Read(make([]byte, 1)); !tcpopt.IsDeadPeer(err) {
