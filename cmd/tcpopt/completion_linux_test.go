@@ -91,6 +91,7 @@ func TestCompletion(t *testing.T) {
 		{"tcpopt ls -slower ", ""},
 		{"tcpopt ls -suspect -", strings.Join(completions(t, dir, "tcpopt", "ls", "-"), "\n")},
 		{"tcpopt set -count ", ""},
+		{"tcpopt set -force ", "silent\nunacked\nwindow\ncgroup"},
 		{"tcpopt metrics -o ", "compopt -o default"},
 		{"tcpopt ls -name nobodyhasthis", ""},
 	} {

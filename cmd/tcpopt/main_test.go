@@ -121,6 +121,8 @@ func TestMisuse(t *testing.T) {
 		{"count beyond the range", "set -pid 1 -all -count 128", "out of range"},
 		{"count of 0", "set -pid 1 -all -count 0", "want a number above 0"},
 		{"count with more", "set -pid 1 -all -count 3x", "want a number above 0"},
+		{"force of nothing", "set -pid 1 -all -on -force", "needs an argument"},
+		{"force of something else", "set -pid 1 -all -on -force silent,all", "want some of silent,unacked,window,cgroup"},
 		{"metrics to nowhere", "metrics -o=", "name of a file"},
 		{"metrics of something", "metrics more", `unexpected argument "more"`},
 		{"completion of something", "completion extra", `unexpected argument "extra"`},

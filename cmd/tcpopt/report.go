@@ -150,7 +150,7 @@ func (j *job) explainSilence(dry bool) string {
 	}
 	text := fmt.Sprintf("left alone: the peer was silent for %v and did not answer, and the change could end the connection (-force silent makes it)", tenths(s.Silence))
 	if spent := difference(&j.left, j.first.Config); j.asking && !spent.empty() {
-		text += "; what it has more than before makes up for the probes that it was asked with"
+		text += fmt.Sprintf("; it has %s now, which makes up for the probes that it was asked with", spent.flags())
 	}
 	return text
 }

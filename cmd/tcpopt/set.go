@@ -106,7 +106,7 @@ func (r *request) flags(flags *flag.FlagSet) {
 	flags.BoolVar(&r.yes, "yes", false, fmt.Sprintf("change more than %d sockets", unasked))
 	flags.Var(forceFlag{words: []forceWord{
 		{"silent", &r.force.silent}, {"unacked", &r.force.unacked}, {"window", &r.force.window}, {"cgroup", &r.query.Force},
-	}}, "force", "change although the peer did not answer, or set a user timeout although data is not acknowledged or although the peer's window is shut, any of which may end a living connection; or change processes in another net_cls or net_prio cgroup: `silent|unacked|window|cgroup`, or several with commas")
+	}}, "force", "write all the same, though it may end a living connection: `silent|unacked|window|cgroup`, or several with commas. The peer has not answered; data is not acknowledged; the peer's window is shut; and cgroup, the process is in another net_cls or net_prio cgroup")
 }
 
 // check completes r, or says what is wrong with it: with the sockets first, then
