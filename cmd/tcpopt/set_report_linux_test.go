@@ -78,27 +78,33 @@ s.on("error", () => {})`)
 			}
 		}
 	}
-	// Those without keepalive need no force.
-	out := set(t, append(pids, "-within", "3s", "-yes", "-without-keepalive")...)
-	if n := 20 - len(list()); n != strings.Count(out, "  ended    the peer is dead: it did not answer") || n < 3 ||
-		!strings.Contains(out, fmt.Sprintf("\n0 changed, 0 as wanted already, %d ended, 0 not or not wholly done\n", n)) || strings.Contains(out, "restore") {
-		t.Errorf("%d have ended, printed\n%s", n, out)
+	found := 0
+	dead := func(args ...string) {
+		out := set(t, append(args, "-within", "3s", "-yes")...)
+		n := strings.Count(out, "  ended    the peer is dead: it did not answer")
+		if !strings.Contains(out, fmt.Sprintf("\n0 changed, 0 as wanted already, %d ended, 0 not or not wholly done\n", n)) || strings.Contains(out, "restore") {
+			t.Errorf("printed\n%s", out)
+		}
+		found += n
 	}
+	// Those without keepalive need no force.
+	dead(append(pids, "-without-keepalive")...)
+	var living []string
 	for _, s := range list() {
 		if s["enable"] == false {
 			t.Errorf("%v has no keepalive", s)
 		}
-	}
-	rest := len(list())
-	var living []string
-	for _, s := range list() {
 		living = append(living, "-pid", strconv.Itoa(int(s["pid"].(float64))))
 	}
-	out = set(t, append(living, "-within", "3s", "-yes", "-all", "-force", "silent")...)
-	if n := strings.Count(out, "  ended    the peer is dead: it did not answer"); n != rest || len(list()) > 0 ||
-		!strings.Contains(out, fmt.Sprintf("\n0 changed, 0 as wanted already, %d ended, 0 not or not wholly done\n", rest)) {
-		t.Errorf("%d of %d have ended, printed\n%s", n, rest, out)
+	dead(append(living, "-all", "-force", "silent")...)
+	if left := list(); len(left) > 0 {
+		t.Errorf("left are %v", left)
 	}
+	// On a slow machine some of redis-cli have ended by what they set themselves.
+	if found > 20 || found < 13 {
+		t.Errorf("%d were found dead, want 20", found)
+	}
+	t.Logf("%d were found dead", found)
 }
 
 // TestFaultSetReconnects is of a program that connects again when its peer is dead.
