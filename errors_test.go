@@ -64,6 +64,24 @@ type idleRawConn struct{ syscall.RawConn }
 
 func (idleRawConn) Control(func(uintptr)) error { return nil }
 
+// TestControlCallsTwice is of a RawConn that tries again by itself.
+func TestControlCallsTwice(t *testing.T) {
+	client, _ := connect(t, "tcp4", false)
+	rc, err := client.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := tcpopt.FromRawConn(eagerRawConn{rc}).SetSupported(full); got != full || err != nil {
+		t.Errorf("SetSupported = %+v, %v, want %+v", got, err, full)
+	}
+}
+
+type eagerRawConn struct{ syscall.RawConn }
+
+func (c eagerRawConn) Control(f func(uintptr)) error {
+	return errors.Join(c.RawConn.Control(f), c.RawConn.Control(f))
+}
+
 func TestNotTCP(t *testing.T) {
 	needSockets(t)
 	for network, tcp := range map[string]string{"udp4": "tcp4", "udp6": "tcp6"} {

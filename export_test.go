@@ -185,7 +185,7 @@ func Uninherited() Row {
 // Misnumbered is interval with a number that the kernel refuses.
 func Misnumbered() Row {
 	o := keepInterval
-	o.label, o.level, o.name = "TCP_MISNUMBERED", keepAlive.level, 0x7fff
+	o.label, o.level, o.name, o.note = "TCP_MISNUMBERED", keepAlive.level, 0x7fff, ""
 	return Row{&o}
 }
 

@@ -180,7 +180,7 @@ func (v *visit) run(fd uintptr) {
 		if v.err != nil {
 			return
 		}
-		v.done++
+		v.done = i + 1
 	}
 }
 
