@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -19,21 +18,6 @@ import (
 
 	"github.com/tcpopt/tcpopt/internal/labtest"
 )
-
-// times is how often a test repeats what seldom goes wrong: a few times, or as
-// often as the environment has it.
-func times(t testing.TB, variable string, few int) int {
-	t.Helper()
-	text, ok := os.LookupEnv(variable)
-	if !ok {
-		return few
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n <= 0 {
-		t.Fatalf("%s is %q", variable, text)
-	}
-	return n
-}
 
 var lingerProgram = labtest.NewProgram("linger", linger)
 

@@ -26,7 +26,7 @@ type report struct {
 
 type setting struct {
 	Name  string  `json:"name"`
-	Value int64   `json:"value"`
+	Value *int64  `json:"value"`        // null: not to be read, and error says why
 	Unit  float64 `json:"unit_seconds"` // 0: a count or a switch
 	Error *string `json:"error"`
 }
@@ -60,12 +60,7 @@ func learn() (report, error) {
 		err = nil // Many systems have none, and a socket tells.
 	}
 	for _, s := range settings {
-		one := setting{Name: s.Name, Value: s.Value, Unit: s.Unit.Seconds()}
-		if s.Err != nil {
-			text := s.Err.Error()
-			one.Error = &text
-		}
-		r.Settings = append(r.Settings, one)
+		r.Settings = append(r.Settings, newSetting(s))
 	}
 	c, derr := tcpopt.Defaults()
 	if derr != nil {
@@ -77,18 +72,30 @@ func learn() (report, error) {
 	for _, o := range options {
 		can[o.Field] = o.Get
 	}
-	on := c.KeepAlive == tcpopt.On
 	if c.UserTimeout == tcpopt.Unbounded {
 		c.UserTimeout = 0 // As the socket has it.
 	}
 	r.Defaults = values{
-		Enable:      &on,
 		Idle:        known(c.Idle.Seconds(), can["idle"]),
 		Interval:    known(c.Interval.Seconds(), can["interval"]),
 		Count:       known(c.Count, can["count"]),
 		UserTimeout: known(c.UserTimeout.Seconds(), can["user timeout"]),
 	}
+	if on := c.KeepAlive == tcpopt.On; c.KeepAlive != tcpopt.Leave {
+		r.Defaults.Enable = &on
+	}
 	return r, errors.Join(err, oerr)
+}
+
+func newSetting(s tcpopt.Setting) setting {
+	one := setting{Name: s.Name, Unit: s.Unit.Seconds()}
+	if s.Err != nil {
+		text := s.Err.Error()
+		one.Error = &text
+	} else {
+		one.Value = &s.Value
+	}
+	return one
 }
 
 // tryOptions gets and sets each option on a new socket.
@@ -193,7 +200,7 @@ func (s setting) String() string {
 	if !ok {
 		name = fmt.Sprintf(" x %g s", s.Unit)
 	}
-	return fmt.Sprintf("%s = %d%s", s.Name, s.Value, name)
+	return fmt.Sprintf("%s = %d%s", s.Name, *s.Value, name)
 }
 
 func (o option) can() string {

@@ -123,11 +123,11 @@ func TestDefaultsWithoutProc(t *testing.T) {
 	wantJSON(t, got, `{"os": "linux",
 		"defaults": {"enable": false, "idle_seconds": 600, "interval_seconds": 10, "count": 5, "user_timeout_seconds": 0},
 		"settings": [
-			{"name": "net.ipv4.tcp_keepalive_time", "value": 0, "unit_seconds": 1,
+			{"name": "net.ipv4.tcp_keepalive_time", "value": null, "unit_seconds": 1,
 				"error": "open /proc/sys/net/ipv4/tcp_keepalive_time: no such file or directory"},
-			{"name": "net.ipv4.tcp_keepalive_intvl", "value": 0, "unit_seconds": 1,
+			{"name": "net.ipv4.tcp_keepalive_intvl", "value": null, "unit_seconds": 1,
 				"error": "open /proc/sys/net/ipv4/tcp_keepalive_intvl: no such file or directory"},
-			{"name": "net.ipv4.tcp_keepalive_probes", "value": 0, "unit_seconds": 0,
+			{"name": "net.ipv4.tcp_keepalive_probes", "value": null, "unit_seconds": 0,
 				"error": "open /proc/sys/net/ipv4/tcp_keepalive_probes: no such file or directory"}],
 		`+options+`}`)
 }

@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tcpopt/tcpopt"
 )
@@ -52,5 +54,25 @@ func TestDefaults(t *testing.T) {
 		if !strings.Contains(stdout.String(), words) {
 			t.Errorf("no %q in\n%s", words, &stdout)
 		}
+	}
+}
+
+// TestSettingNull has a setting that could not be read.
+func TestSettingNull(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		s    tcpopt.Setting
+		want string
+	}{
+		{"read", tcpopt.Setting{Name: "x", Unit: time.Second}, `{"name":"x","value":0,"unit_seconds":1,"error":null}`},
+		{"not read", tcpopt.Setting{Name: "x", Unit: time.Second, Err: errors.New("y")}, `{"name":"x","value":null,"unit_seconds":1,"error":"y"}`},
+	} {
+		got, err := json.Marshal(newSetting(tt.s))
+		if err != nil || string(got) != tt.want {
+			t.Errorf("%s: %s, %v, want %s", tt.name, got, err, tt.want)
+		}
+	}
+	if got := newSetting(tcpopt.Setting{Name: "x", Value: 7, Err: errors.New("y")}).String(); got != "x: y" {
+		t.Errorf("printed %q", got)
 	}
 }

@@ -79,6 +79,7 @@ type listing struct {
 	Version    int                   `json:"version"`
 	Sockets    []row                 `json:"sockets"`
 	Totals     *[]total              `json:"totals,omitempty"` // with -by, and [] if there are none
+	Uncounted  int                   `json:"uncounted"`        // connections of which it is not known whether they are suspect
 	Unreadable map[census.Reason]int `json:"unreadable"`
 	Denied     []denied              `json:"unreadable_processes"`
 	HidePID    *string               `json:"hidepid"` // null: no process is hidden
@@ -117,7 +118,7 @@ type row struct {
 }
 
 func newListing(c *census.Census, by string) *listing {
-	l := &listing{Version: 1, Sockets: make([]row, len(c.Sockets)), Unreadable: unreadable(c), Unowned: c.Unowned, Denied: []denied{}}
+	l := &listing{Version: 1, Sockets: make([]row, len(c.Sockets)), Unreadable: unreadable(c), Unowned: c.Unowned, Uncounted: c.Uncounted, Denied: []denied{}}
 	for _, d := range c.Denied {
 		l.Denied = append(l.Denied, denied{PID: d.PID, Command: known(d.Command, false), Reason: d.Reason})
 	}

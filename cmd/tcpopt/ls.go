@@ -164,6 +164,9 @@ func printUnreadable(w io.Writer, c *census.Census, force string) {
 			fmt.Fprintf(w, "  %d %s: %s%s\n", all, what, strings.Join(who, ", "), more)
 		}
 	}
+	if c.Uncounted > 0 {
+		fmt.Fprintf(w, "%s without counters, as multipath TCP is: not known whether suspect\n", plural(c.Uncounted, "connection"))
+	}
 	if c.HidePID != "" {
 		fmt.Fprintf(w, "there may be more processes, which are hidden: /proc is mounted with %s\n", c.HidePID)
 	}

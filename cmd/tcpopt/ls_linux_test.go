@@ -313,6 +313,13 @@ func TestLsMultipath(t *testing.T) {
 				}
 			}
 		}
+		// Of no connection is it known that it is not suspect.
+		if sockets, whole := list(t, "-pid", r.PID(), "-suspect"); len(sockets) != 0 || whole["uncounted"] != 4.0 {
+			t.Errorf("%s: suspect are %v, uncounted %v, want none and 4", ip, sockets, whole["uncounted"])
+		}
+		if _, text, _ := command("ls", "-pid", r.PID(), "-suspect"); !strings.Contains(text, "4 connections without counters, as multipath TCP is: not known whether suspect\n") {
+			t.Errorf("%s: printed\n%s", ip, text)
+		}
 		one := fmt.Sprint(all[1].FD)
 		if status, stdout, stderr := command("set", "-pid", r.PID(), "-fd", one, "-within", "30s"); status != 1 || stderr != "" || !strings.Contains(stdout, "skipped: multipath TCP has no user timeout") {
 			t.Errorf("set -within: status %d, stdout %q, stderr %q", status, stdout, stderr)

@@ -51,7 +51,8 @@
 // that time. For the rest they compete with the programs they are about as any
 // program does; nice -n 10 tcpopt ls does so less.
 //
-// Ls -json prints an object with version, which is 1, sockets, unreadable, the
+// Ls -json prints an object with version, which is 1, sockets, uncounted, the
+// connections of which it is not known whether they are suspect, unreadable, the
 // processes that could not be read counted by reason, unreadable_processes, each of
 // them, hidepid, the mount option by which /proc hides others, and unowned, the
 // sockets of this network namespace that no process has that could be read, or null

@@ -52,6 +52,8 @@ type Census struct {
 	Users   map[int]uint32 // by process: to whom it belongs, where that was asked and is known
 	Unowned *int           // sockets of this network namespace that no readable process has; nil: not counted
 
+	Uncounted int // of Sockets, the connections whose counters the kernel does not report
+
 	HidePID    string // the mount option of /proc that hides processes from this one; empty: it sees all
 	Uncompared bool   // there is no kcmp(2) to find descriptors that a thread has to itself
 }

@@ -81,6 +81,11 @@ func Take(q *Query) (*Census, error) {
 		walk(missing)
 		slices.SortStableFunc(t.Sockets, func(a, b Socket) int { return a.PID - b.PID })
 	}
+	for i := range t.Sockets {
+		if s := &t.Sockets[i]; !s.Counted && s.State != StateListen {
+			t.Uncounted++
+		}
+	}
 	t.Unowned, t.Users = l.unowned, l.users
 	return &t.Census, l.err
 }
