@@ -110,11 +110,14 @@ func (j *job) step() bool {
 // this moment, since the census is older.
 func (j *job) act(s *census.Socket, sock tcpopt.Socket) {
 	now := time.Now()
+	if s.Paths > 0 { // Keepalive is each path's own, and so is its end.
+		s.Counted, s.Heard, s.Probes, s.Silence = true, true, s.PathProbes, s.PathSilence
+	}
 	if !j.visited {
 		j.visited, j.first, j.since = true, *s, now
 		j.target = j.change.on(s.Config)
 	}
-	if s.State == census.StateClosed && j.first.State != census.StateClosed {
+	if s.State == census.StateClosed && j.first.State != census.StateClosed || j.first.Paths > 0 && s.Paths == 0 {
 		j.ended = died
 		return
 	}

@@ -51,7 +51,7 @@ func (j *job) print(w io.Writer, dry bool, sum *tally) {
 	default:
 		sum.changed++
 		if j.written && j.silent {
-			fmt.Fprintf(w, "  the peer has not answered %s yet: unless it does, the connection will end\n", plural(s.Probes, "probe"))
+			fmt.Fprintf(w, "  the peer has not answered %s yet: unless it does, the connection will end\n", plural(j.at.Probes, "probe"))
 		}
 	}
 	if j.accepted != "" && !undo.empty() {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,6 +35,7 @@ type situation struct {
 	args string // of set
 	says string // what set must print; "" for anything
 	done bool   // set must do all of it, and exit with status 0
+	many bool   // multipath TCP, of one path
 
 	lab     labtest.Lab
 	program *labtest.Process
@@ -248,6 +250,11 @@ func situations() (all []*situation) {
 			situation{name: on + "within", old: old, past: synSent, wait: 4 * s, heal: healing(s), args: "-within 3s"},
 			situation{name: on + "user timeout", old: old, past: synSent, wait: 2 * s, heal: healing(s / 2), args: "-user-timeout 1s"})
 	}
+	add("multipath TCP:",
+		situation{name: "count", old: "1/1/9", many: true, cut: 3, args: "-count 3", done: true},
+		situation{name: "rare probes", old: "1/6/9", many: true, cut: 2, args: "-within 3s -no-user-timeout", done: true},
+		situation{name: "silent for long, one lost", many: true, wait: 3 * s, heal: lost, args: "-on -idle 1s -interval 1s -count 2", done: true},
+		situation{name: "dead", old: "1/1/40", many: true, cut: 3, heal: never, args: "-count 3"})
 	for _, half := range []past{closeWait, finWait} {
 		add("half closed:",
 			situation{name: "just after an outage", old: "1/1/9", past: half, cut: 3, args: "-within 3s", done: true},
@@ -276,13 +283,15 @@ func connectTwins() int {
 	var flags flag.FlagSet
 	to := flags.String("to", "", "address")
 	n := flags.Int("n", 2, "how often")
+	protocol := unix.IPPROTO_TCP
+	flags.BoolFunc("mptcp", "", func(string) error { protocol = unix.IPPROTO_MPTCP; return nil })
 	traceable(&flags)
 	flags.Parse(os.Args[1:])
 	address, err := netip.ParseAddrPort(*to)
 	for range *n {
 		fd := -1
 		if err == nil {
-			fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, unix.IPPROTO_TCP)
+			fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK, protocol)
 		}
 		if err == nil {
 			err = unix.Connect(fd, &unix.SockaddrInet4{Port: int(address.Port()), Addr: address.Addr().As4()})
@@ -309,11 +318,15 @@ func connectTwins() int {
 func (a *situation) connect(t *testing.T) {
 	t.Helper()
 	a.lab = labtest.NewLab(t)
-	l := labtest.Listen(t, a.lab.Far, netip.AddrPortFrom(a.lab.Far.IPv4, 0).String(), false)
+	l := labtest.Listen(t, a.lab.Far, netip.AddrPortFrom(a.lab.Far.IPv4, 0).String(), a.many)
 	if a.past == synSent {
 		labtest.Need(t, a.lab.Cable.Cut())
 	}
-	a.program = start(t, twinsProgram.Command("-traceable", "-to", l.Addr().String()), a.lab.Near.Start)
+	args := []string{"-traceable", "-to", l.Addr().String()}
+	if a.many {
+		args = append(args, "-mptcp")
+	}
+	a.program = start(t, twinsProgram.Command(args...), a.lab.Near.Start)
 	pidfd, err := unix.PidfdOpen(a.program.Process.Pid, 0)
 	labtest.Need(t, err)
 	defer unix.Close(pidfd)
@@ -574,6 +587,12 @@ func TestFaultTwin(t *testing.T) {
 	needsTaking(t)
 	t.Parallel()
 	all := situations()
+	if fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_MPTCP); err != nil {
+		t.Logf("no multipath TCP on this kernel: %v", err)
+		all = slices.DeleteFunc(all, func(a *situation) bool { return a.many })
+	} else {
+		unix.Close(fd)
+	}
 	file := os.Getenv("TCPOPT_TWINS")
 	if file != "" {
 		seed := uint64(time.Now().UnixNano())

@@ -39,6 +39,10 @@ type Socket struct {
 	Stuck   bool // a retransmission timer ran out since the peer last acknowledged
 	Shut    bool // the peer takes no more
 
+	// Of multipath TCP, as Visit finds it: how many paths, and the most of any.
+	Paths, PathProbes int
+	PathSilence       time.Duration
+
 	Held time.Duration // how long the duplicate of its descriptor existed
 }
 

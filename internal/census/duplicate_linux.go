@@ -61,6 +61,7 @@ type reading struct {
 	timeout  int32                // milliseconds
 	pending  int32
 	info     unix.TCPInfo
+	paths    paths
 	infoSize uint32 // how much of info the kernel has filled
 	size     uint32
 	untimed  bool   // no user timeout
@@ -149,11 +150,12 @@ func (r *reading) read(fd int, inode uint32) error {
 	if r.connects && r.get(fd, unix.IPPROTO_TCP, unix.TCP_SYNCNT, &r.retries) != 0 {
 		r.retries = r.usual
 	}
-	r.infoSize, r.pending = 0, 0
+	r.infoSize, r.pending, r.paths.number = 0, 0, 0
 	if r.protocol == unix.IPPROTO_MPTCP {
 		// As long as it speaks it, TCP_INFO is of one path only.
 		var n int32
 		if errno := r.get(fd, unix.SOL_MPTCP, mptcpInfo, &n); errno != unix.EOPNOTSUPP {
+			r.readPaths(fd)
 			r.readPending(fd)
 			return nil
 		}
@@ -206,6 +208,30 @@ func (r *reading) get(fd int, level, name uintptr, value *int32) unix.Errno {
 // mptcpInfo is MPTCP_INFO of the kernel's include/uapi/linux/mptcp.h.
 const mptcpInfo = 1
 
+// mptcpTCPInfo is MPTCP_TCPINFO of the same, from Linux 5.16 on.
+const mptcpTCPInfo = 2
+
+// paths are struct mptcp_subflow_data of the same, and what follows it: the kernel
+// has no more than eight paths.
+type paths struct {
+	size, number, kernelSize, infoSize uint32
+	info                               [8]unix.TCPInfo
+}
+
+// readPaths asks for the counters of each path of multipath TCP, before a change.
+func (r *reading) readPaths(fd int) {
+	if !r.queue {
+		return
+	}
+	p := &r.paths
+	p.size, p.number, p.kernelSize, p.infoSize = uint32(unsafe.Offsetof(p.info)), 0, 0, uint32(unsafe.Sizeof(p.info[0]))
+	r.size = uint32(unsafe.Sizeof(*p))
+	if _, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_MPTCP, mptcpTCPInfo,
+		uintptr(unsafe.Pointer(p)), uintptr(unsafe.Pointer(&r.size)), 0); errno != 0 {
+		p.number = 0
+	}
+}
+
 // readPending asks with SIOCOUTQ, which listening sockets refuse.
 func (r *reading) readPending(fd int) {
 	if !r.queue && r.protocol == unix.IPPROTO_TCP {
@@ -242,6 +268,13 @@ func (r *reading) fill(s *Socket) {
 	}
 	s.Held = r.held
 	s.Counted, s.Probes, s.Heard, s.Silence, s.Acked, s.Stuck, s.Shut = false, 0, false, 0, 0, false, false
+	s.Paths, s.PathProbes, s.PathSilence = 0, 0, 0
+	for i := range min(int(r.paths.number), len(r.paths.info)) {
+		info := &r.paths.info[i]
+		s.Paths++
+		s.PathProbes = max(s.PathProbes, int(info.Probes))
+		s.PathSilence = max(s.PathSilence, time.Duration(min(info.Last_data_recv, info.Last_ack_recv))*time.Millisecond)
+	}
 	// What a kernel does not fill in is left over from another socket.
 	fills := func(field uintptr, size uintptr) bool { return uintptr(r.infoSize) >= field+size }
 	if s.State == StateListen || !fills(unsafe.Offsetof(r.info.Bytes_acked), 8) {
