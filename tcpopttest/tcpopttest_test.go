@@ -178,9 +178,9 @@ func TestNoTCP(t *testing.T) {
 		peer net.Conn
 		want string
 	}{
-		{"nil", nil, "no connection"},
-		{"pipe", pipe, "not a TCP connection"},
-		{"tls over a pipe", tls.Client(pipe, nil), "not a TCP connection"},
+		{"nil", nil, "nil <nil>"},
+		{"pipe", pipe, "does not lead to a TCP socket"},
+		{"tls over a pipe", tls.Client(pipe, nil), "does not lead to a TCP socket"},
 		{"nil connection", (*net.TCPConn)(nil), "nil *net.TCPConn"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
