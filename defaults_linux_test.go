@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 	"unsafe"
@@ -110,13 +111,28 @@ func TestDefaultsPart(t *testing.T) {
 		{"probes", tcpopt.Config{Idle: 600 * s, Interval: 10 * s, Count: 9}},
 	} {
 		inHost(t, func() {
-			if err := os.WriteFile("/proc/sys/net/ipv4/tcp_keepalive_"+tt.unknown, []byte("0"), 0); err != nil {
+			file := "/proc/sys/net/ipv4/tcp_keepalive_" + tt.unknown
+			if err := os.WriteFile(file, []byte("0"), 0); err != nil {
 				t.Error(err)
 			}
 			wrongProc(t, 7200, 75, 9)
 			tt.want.KeepAlive, tt.want.UserTimeout = tcpopt.Off, tcpopt.Unbounded
 			if got, err := tcpopt.Defaults(); got != tt.want || err != nil {
 				t.Errorf("without %s: Defaults() = %+v, %v, want %+v", tt.unknown, got, err, tt.want)
+			}
+
+			// Nor can that be read: the rest is no error.
+			if err := os.WriteFile(file, []byte("many"), 0); err != nil {
+				t.Error(err)
+			}
+			if got, err := tcpopt.Defaults(); got.Idle != 0 && got.Interval != 0 && got.Count != 0 || got.KeepAlive != tcpopt.Off || err != nil {
+				t.Errorf("without any %s: Defaults() = %+v, %v", tt.unknown, got, err)
+			}
+			settings, _ := tcpopt.SystemSettings()
+			for _, s := range settings {
+				if bad := strings.HasSuffix(s.Name, tt.unknown); bad != (s.Err != nil) || bad && !strings.Contains(s.Err.Error(), file) {
+					t.Errorf("%+v, where %s holds a word", s, file)
+				}
 			}
 		})
 	}
@@ -177,7 +193,7 @@ func TestDefaultsWithoutSocket(t *testing.T) {
 		if missing = refuseSockets(); missing == nil {
 			wantDefaults(t, tcpopt.Leave)
 			hideProc(t)
-			if got, err := tcpopt.Defaults(); got != (tcpopt.Config{}) || !errors.Is(err, unix.EPERM) {
+			if got, err := tcpopt.Defaults(); got != (tcpopt.Config{}) || !errors.Is(err, unix.EPERM) || !strings.HasPrefix(err.Error(), "tcpopt: defaults: ") {
 				t.Errorf("Defaults() = %+v, %v without /proc, want EPERM", got, err)
 			}
 		}

@@ -62,6 +62,24 @@ func leastWithin(t *testing.T) time.Duration {
 	return 3 * time.Second
 }
 
+// TestWithinElsewhere has an interval of a minute at most, as on illumos, and no
+// times.
+func TestWithinElsewhere(t *testing.T) {
+	if !tcpopt.KeepIdleRow.Settable() || !tcpopt.KeepCountRow.Settable() {
+		t.Skip("no idle time, or no count, on this OS")
+	}
+	c, err := tcpopt.WithinShort(time.Hour)
+	if c.Idle != 57*time.Minute || c.Interval != time.Minute || c.Count != 3 || err != nil {
+		t.Errorf("Within(1h) = %+v, %v, want 57m + 3 × 1m", c, err)
+	}
+	tcpopt.WithRows(true, func() {
+		c, err := tcpopt.Within(time.Minute)
+		if !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), tcpopt.KeepIdleRow.Label()) || c != (tcpopt.Config{}) {
+			t.Errorf("Within(1m) = %+v, %v, want errors.ErrUnsupported of the idle time", c, err)
+		}
+	})
+}
+
 // TestWithinPair has an old Windows' rows, with ten probes built in.
 func TestWithinPair(t *testing.T) {
 	needSockets(t)

@@ -115,6 +115,13 @@ func WithPair(idle bool, f func()) {
 	})
 }
 
+// WithinShort is Within on a system whose interval is at most a minute.
+func WithinShort(d time.Duration) (Config, error) {
+	defer func(was int64) { keepInterval.most = was }(keepInterval.most)
+	keepInterval.most = int64(time.Minute / keepInterval.unit)
+	return Within(d)
+}
+
 // SetSupportedBadIdle has a kernel that refuses the idle time, checked or not.
 func SetSupportedBadIdle(s Socket, c Config) (Config, error) {
 	defer func(was time.Duration) { keepIdle.unit = was }(keepIdle.unit)
@@ -178,7 +185,7 @@ func SetTwo(s Socket, first, second Row) error {
 // Uninherited is idle as on a system whose listeners do not pass it on.
 func Uninherited() Row {
 	o := keepIdle
-	o.inherits = false
+	o.label, o.inherits = "TCP_UNINHERITED", false
 	return Row{&o}
 }
 

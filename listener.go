@@ -104,9 +104,6 @@ func (s *setter) set(conn net.Conn) {
 
 // leftOut names the fields of c that are zero in got.
 func (c Config) leftOut(got Config) error {
-	if got == c {
-		return nil
-	}
 	var errs []error
 	for _, f := range []struct {
 		o       *option

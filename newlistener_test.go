@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -165,6 +166,9 @@ func TestNewListenerElsewhere(t *testing.T) {
 			t.Errorf("KeepAlive() = %v, %v, want false", on, err)
 		}
 		wantError(t, "failed", told, tcpopt.UserTimeoutRow.Label(), errors.ErrUnsupported)
+		if got := strings.Count(fmt.Sprint(told), "not on "+runtime.GOOS); got != 4 {
+			t.Errorf("failed was called with %v, want four that are not on %s", told, runtime.GOOS)
+		}
 	})
 	tcpopt.WithRows(false, func() {
 		got, err := tcpopt.NewListener(limited{}, c, nil).Accept()
@@ -370,6 +374,9 @@ func TestNewListenerLeftOut(t *testing.T) {
 		reflect.ValueOf(missing.field(&got)).Elem().SetZero()
 		err := tcpopt.LeftOut(everything, got)
 		wantError(t, "left out "+missing.get, err, missing.row.Label(), errors.ErrUnsupported)
+		if missing.row.Settable() && strings.Contains(fmt.Sprint(err), "not on "+runtime.GOOS) {
+			t.Errorf("left out %s: %v, which this system has", missing.get, err)
+		}
 		for _, there := range entries() {
 			if there.get != missing.get && strings.Contains(fmt.Sprint(err), there.row.Label()) {
 				t.Errorf("left out %s: %v, which names %s", missing.get, err, there.row.Label())

@@ -48,7 +48,7 @@ func TestRowLogic(t *testing.T) {
 	uninherited := tcpopt.Uninherited()
 	if idle.Inherits() {
 		err := tcpopt.SetTwo(tcpopt.AsListener(s), idle, uninherited)
-		wantError(t, "set on a listener", err, idle.Label(), errors.ErrUnsupported)
+		wantError(t, "set on a listener", err, "TCP_UNINHERITED", errors.ErrUnsupported)
 	}
 	if after := config(t, s); after != before {
 		t.Errorf("config is %+v after the refusal, want %+v", after, before)

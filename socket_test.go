@@ -45,6 +45,8 @@ func TestFromConnRefuses(t *testing.T) {
 		{"nil TCPConn", (*net.TCPConn)(nil), syscall.EINVAL},
 		{"wrapper of nil", wrapper{}, syscall.EINVAL},
 		{"pipe", client, errors.ErrUnsupported},
+		{"function", function(func() {}), errors.ErrUnsupported},
+		{"SyscallConn fails", failing{}, net.ErrClosed},
 		{"wrapped pipe", wrapper{client}, errors.ErrUnsupported},
 		{"ring", ring{}, errors.ErrUnsupported},
 		{"17 wrappers", wrapped(17, client), errors.ErrUnsupported},
@@ -72,7 +74,7 @@ func TestFromConnNil(t *testing.T) {
 		{"SyscallConn returns nil", conn{}, "its SyscallConn returned nil"},
 	} {
 		s, err := tcpopt.FromConn(tt.conn)
-		if !errors.Is(err, syscall.EINVAL) || !strings.Contains(err.Error(), tt.text) || s != (tcpopt.Socket{}) {
+		if !errors.Is(err, syscall.EINVAL) || !strings.Contains(err.Error(), ": "+tt.text) || s != (tcpopt.Socket{}) {
 			t.Errorf("%s: FromConn = %v, %v, want EINVAL and %q", tt.name, s, err, tt.text)
 		}
 	}
@@ -136,6 +138,10 @@ type pointer struct {
 	_ int // It stands before.
 	net.Conn
 }
+
+type failing struct{ net.Conn }
+
+func (failing) SyscallConn() (syscall.RawConn, error) { return nil, net.ErrClosed }
 
 type another net.Conn
 

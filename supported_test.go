@@ -3,6 +3,7 @@ package tcpopt_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"syscall"
 	"testing"
 	"time"
@@ -117,6 +118,11 @@ func TestSetSupportedListener(t *testing.T) {
 func TestSetSupportedElsewhere(t *testing.T) {
 	nothing := func() {
 		for _, s := range []tcpopt.Socket{tcpopt.FromRawConn(noControl{}), tcpopt.AsListener(tcpopt.FromRawConn(noControl{}))} {
+			for _, tt := range allCalls {
+				if tt.name != "SetSupported" {
+					wantError(t, tt.name, tt.call(s), tt.label, errors.ErrUnsupported)
+				}
+			}
 			c := wish
 			for _, c.KeepAlive = range []tcpopt.Switch{tcpopt.On, tcpopt.Off} {
 				if got, err := s.SetSupported(c); got != (tcpopt.Config{}) || err != nil {
@@ -151,6 +157,14 @@ func TestSetSupportedElsewhere(t *testing.T) {
 		}
 		if got, err := s.SetSupported(read); got != (tcpopt.Config{KeepAlive: tcpopt.On}) || err != nil {
 			t.Errorf("set again: %+v, %v, want the switch", got, err)
+		}
+		for _, o := range entries() {
+			if o.field == nil || o.row == tcpopt.KeepAliveRow {
+				continue
+			}
+			var c tcpopt.Config
+			reflect.ValueOf(o.field(&c)).Elem().Set(reflect.ValueOf(o.field(&wish)).Elem())
+			wantError(t, fmt.Sprintf("SetConfig(%+v)", c), s.SetConfig(c), o.row.Label(), errors.ErrUnsupported)
 		}
 		if err := s.SetConfig(read); !errors.Is(err, errors.ErrUnsupported) {
 			t.Errorf("SetConfig = %v, want errors.ErrUnsupported", err)

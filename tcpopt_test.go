@@ -3,6 +3,7 @@ package tcpopt_test
 import (
 	"errors"
 	"maps"
+	"net"
 	"os"
 	"reflect"
 	"runtime"
@@ -231,5 +232,9 @@ func TestZeroSocket(t *testing.T) {
 		for _, s := range []tcpopt.Socket{{}, tcpopt.FromRawConn(nil)} {
 			wantError(t, tt.name, tt.call(s), tt.label, syscall.EINVAL)
 		}
+	}
+	if tcpopt.KeepAliveRow.Settable() {
+		_, err := fromConn(t, &net.TCPConn{}).KeepAlive()
+		wantError(t, "KeepAlive of a zero TCPConn", err, tcpopt.KeepAliveRow.Label(), syscall.EINVAL)
 	}
 }
