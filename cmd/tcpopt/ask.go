@@ -120,7 +120,7 @@ func question(s *census.Socket, target tcpopt.Config) (c tcpopt.Config, ok bool)
 // c notices a dead peer, after so much of it.
 func probesIn(c tcpopt.Config, interval, after time.Duration) int {
 	idle, _ := c.DetectionTime()
-	return max(1, int(min((idle-after+interval-1)/interval, mostProbes)))
+	return max(1, int(min((idle-after-1)/interval+1, mostProbes)))
 }
 
 // unanswered is what first becomes if its peer has not answered while s was asked.
