@@ -33,8 +33,9 @@ const (
 func late(d time.Duration) time.Duration { return d + d/8 }
 
 // risky reports whether target could end s although its peer lives: where a probe
-// is unanswered, or where fewer than two fit before the end. A target that has room
-// for no more than one in any case is what the user wants.
+// is unanswered, or where fewer than two fit before the end, or fewer than usual if
+// it had no keepalive and nothing would end it. A target that has room for no more
+// than one in any case is what the user wants.
 func risky(s *census.Socket, target tcpopt.Config) bool {
 	switch {
 	case target.KeepAlive != tcpopt.On || !s.Counted || !s.Heard:
@@ -44,7 +45,11 @@ func risky(s *census.Socket, target tcpopt.Config) bool {
 	case milder(s, target):
 		return false
 	}
-	return s.Probes > 0 || probesLeft(target, s.Silence) < min(2, probesLeft(target, 0))
+	room := probesLeft(target, 0)
+	if s.Config.KeepAlive == tcpopt.On {
+		room = min(2, room)
+	}
+	return s.Probes > 0 || probesLeft(target, s.Silence) < room
 }
 
 // probesLeft is how many probes a connection sends before c ends it, if it was

@@ -49,8 +49,10 @@ func TestRisky(t *testing.T) {
 		want    bool
 	}{
 		{name: "fresh", target: within6},
-		{name: "two probes fit", now: census.Socket{Silence: 4 * s}, target: within6},
-		{name: "one fits", now: census.Socket{Silence: 5 * s}, target: within6, want: true},
+		{name: "two probes fit", now: census.Socket{Silence: 4 * s}, old: on(100*s, 75*s, 9, 0), target: within6},
+		{name: "one fits", now: census.Socket{Silence: 5 * s}, old: on(100*s, 75*s, 9, 0), target: within6, want: true},
+		{name: "two of three fit, without keepalive", now: census.Socket{Silence: 4 * s}, target: within6, want: true},
+		{name: "three of three, without keepalive", now: census.Socket{Silence: 3 * s}, target: within6},
 		{name: "none fits", now: census.Socket{Silence: time.Hour}, target: within6, want: true},
 		{name: "count alone", now: census.Socket{Silence: time.Hour}, target: on(3*s, s, 2, 0)},
 		{name: "never more than one", target: on(4*s, 4*s, 9, 6*s)},
