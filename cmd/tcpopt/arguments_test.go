@@ -37,7 +37,7 @@ func times(t testing.TB, variable string, few int) int {
 // FuzzArguments runs the command with random arguments, which a seed stands for.
 // set does nothing but a dry run, and demo, which takes its time, is left out.
 func FuzzArguments(f *testing.F) {
-	for seed := range times(f, "TCPOPT_ARGUMENTS", 200) {
+	for seed := range times(f, "TCPOPT_ARGUMENTS", 100) {
 		f.Add(uint64(seed))
 	}
 	dir := f.TempDir()

@@ -92,6 +92,10 @@ func TestDeniedBySeccomp(t *testing.T) {
 	needsTaking(t)
 	t.Parallel()
 	r, _ := hold(t, plainly, "-n", "1")
+	fstat := uintptr(unix.SYS_FSTAT)
+	if runtime.GOARCH == "386" {
+		fstat = 197 // fstat64 of arch/x86/entry/syscalls/syscall_32.tbl
+	}
 	for _, tt := range []struct {
 		name   string
 		call   uintptr
@@ -99,7 +103,7 @@ func TestDeniedBySeccomp(t *testing.T) {
 	}{
 		{"pidfd_open", unix.SYS_PIDFD_OPEN, []unix.Errno{unix.EPERM, unix.EACCES, unix.ENOSYS}},
 		{"pidfd_getfd", unix.SYS_PIDFD_GETFD, []unix.Errno{unix.EPERM, unix.EACCES, unix.ENOSYS}},
-		{"fstat", unix.SYS_FSTAT, []unix.Errno{unix.EPERM, unix.ENOSYS}},
+		{"fstat", fstat, []unix.Errno{unix.EPERM, unix.ENOSYS}},
 		{"getsockopt", unix.SYS_GETSOCKOPT, []unix.Errno{unix.EPERM, unix.ENOSYS}},
 	} {
 		for _, errno := range tt.errnos {

@@ -364,8 +364,8 @@ func TestMetricsLeft(t *testing.T) {
 	}
 	write(".tcpopt-1", time.Hour)
 	write(".tcpopt-22", 11*time.Second)
-	write(".tcpopt-333", time.Second) // Of a run that has yet to lock it.
-	write(".tcpopt-4444", time.Hour)  // Of a run that takes its time.
+	write(".tcpopt-333", -time.Hour) // Young, however long this test takes: of a run that has yet to lock it.
+	write(".tcpopt-4444", time.Hour) // Of a run that takes its time.
 	write(".tcpopt-mine", time.Hour)
 	write("tcpopt-5", time.Hour)
 	labtest.Need(t, os.Mkdir(path(".tcpopt-6"), 0o700))

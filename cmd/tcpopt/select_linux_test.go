@@ -5,9 +5,13 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tcpopt/tcpopt/internal/labtest"
 )
@@ -17,7 +21,8 @@ func TestSelect(t *testing.T) {
 	needsTaking(t)
 	t.Parallel()
 	h := labtest.NewHost(t) // Whose other sockets no filter finds.
-	r, all := hold(t, h.Start, "-ip", h.IPv4.String(), "-n", "4", "-special", "2")
+	path := renamed(t, "select"+strconv.Itoa(os.Getpid()))
+	r, all := hold(t, func(cmd *exec.Cmd) error { cmd.Path = path; return h.Start(cmd) }, "-ip", h.IPv4.String(), "-n", "4", "-special", "2")
 	_, port, _ := net.SplitHostPort(all[0].Local)
 	ends := func(i int) string { return all[i].Local } // Clients are odd.
 	in := "-local " + h.IPv4.String() + " "
@@ -146,5 +151,43 @@ func TestSelectZone(t *testing.T) {
 	}
 	if status, _, stderr := command(strings.Fields(restore[1])...); status != 0 || stderr != "" {
 		t.Errorf("%s: status %d, stderr %q", restore[1], status, stderr)
+	}
+}
+
+// TestSelectDescriptor asks for what is no TCP connection.
+func TestSelectDescriptor(t *testing.T) {
+	needsTaking(t)
+	self := strconv.Itoa(os.Getpid())
+	socket := func(family, kind int) int {
+		t.Helper()
+		fd, err := unix.Socket(family, kind|unix.SOCK_CLOEXEC, 0)
+		labtest.Need(t, err)
+		t.Cleanup(func() { unix.Close(fd) })
+		return fd
+	}
+	udp := socket(unix.AF_INET, unix.SOCK_DGRAM)
+	if _, err := unix.Fgetxattr(udp, "system.sockprotoname", make([]byte, 64)); err != nil {
+		t.Skipf("sockets have no names here: %v", err)
+	}
+	name := filepath.Join(t.TempDir(), "a\u202efile")
+	f, err := os.Create(name)
+	labtest.Need(t, err)
+	defer f.Close()
+	for _, tt := range []struct {
+		fd   int
+		want string
+	}{
+		{udp, "a UDP socket"},
+		{socket(unix.AF_UNIX, unix.SOCK_STREAM), "a Unix socket"},
+		{socket(unix.AF_NETLINK, unix.SOCK_RAW), "a NETLINK socket"},
+		{socket(unix.AF_INET, unix.SOCK_STREAM), "a TCP socket that is not connected and does not listen, or that other flags leave out"},
+		{int(f.Fd()), "the file " + strings.ReplaceAll(name, "\u202e", "?")},
+		{1 << 20, "not open"},
+	} {
+		fd := strconv.Itoa(tt.fd)
+		want := "tcpopt set: no TCP connection matches: descriptor " + fd + " of process " + self + " is " + tt.want + "\n"
+		if status, stdout, stderr := command("set", "-pid", self, "-fd", fd, "-on"); status != 1 || stdout != "" || stderr != want {
+			t.Errorf("status %d, stdout %q, stderr %q, want 1 and %q", status, stdout, stderr, want)
+		}
 	}
 }

@@ -474,7 +474,7 @@ func TestNotConnected(t *testing.T) {
 	near, far := labtest.NewHost(t), labtest.NewHost(t)
 	labtest.Need(t, labtest.NewCable(t, near, far).Cut())
 	cmd := dialProgram.Command("-to", netip.AddrPortFrom(far.IPv4, 9).String())
-	sh := exec.Command("/bin/sh", "-c", "echo 1 >/proc/sys/net/ipv4/tcp_syn_retries")
+	sh := exec.Command("/bin/sh", "-c", "echo 2 >/proc/sys/net/ipv4/tcp_syn_retries")
 	labtest.Need(t, near.Start(sh))
 	if err := sh.Wait(); err != nil {
 		t.Fatal(err)
@@ -489,7 +489,7 @@ func TestNotConnected(t *testing.T) {
 		t.Errorf("sockets are %v, want one in syn-sent with 0 probes and a silence of null", sockets)
 	}
 	_, text, _ := command("ls", "-pid", r.PID())
-	const end = 3 * time.Second
+	const end = 7 * time.Second
 	if s := sockets[0]; s["detection_seconds"] != end.Seconds() || s["busy_seconds"] != end.Seconds() {
 		t.Errorf("%v, want that connect ends after %v", s, end)
 	}

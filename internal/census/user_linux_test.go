@@ -27,7 +27,7 @@ func TestUserOf(t *testing.T) {
 	p := labtest.Start(t, sleepProgram.Command(), func(cmd *exec.Cmd) error {
 		cmd.SysProcAttr = attr
 		if err := cmd.Start(); err != nil {
-			t.Skipf("no user namespaces here: %v", err)
+			t.Skipf("cannot start programs here: %v", err)
 		}
 		return nil
 	})
