@@ -357,7 +357,7 @@ func TestLsDenied(t *testing.T) {
 	// What is said of each.
 	want := map[string]string{
 		gone:          "process " + gone + ": no such process",
-		private.PID(): "process " + private.PID() + ": its descriptors may not be listed: it is not dumpable or has more capabilities than this process, which needs CAP_SYS_PTRACE, as root has it",
+		private.PID(): "process " + private.PID() + ": its descriptors may not be listed: it is not dumpable or has more capabilities than this process, which needs CAP_SYS_PTRACE, as root has it, or a security module forbids it",
 	}
 	theirs := "1"
 	if os.Geteuid() == 0 {

@@ -126,7 +126,7 @@ func (d Denial) Explain() string {
 		_, uid, _ := strings.Cut(string(status), "\nUid:\t")
 		uid, _, _ = strings.Cut(uid, "\t")
 		if uid == strconv.Itoa(os.Getuid()) {
-			return "its descriptors may not be listed: it is not dumpable or has more capabilities than this process, which needs CAP_SYS_PTRACE, as root has it"
+			return "its descriptors may not be listed: it is not dumpable or has more capabilities than this process, which needs CAP_SYS_PTRACE, as root has it, or a security module forbids it"
 		}
 		return "its descriptors may not be listed: it belongs to user " + uid + ", and this process needs CAP_SYS_PTRACE, as root has it"
 	case Failed:

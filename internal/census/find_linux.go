@@ -105,8 +105,11 @@ func (t *taker) find(pid int) (owners []*owner) {
 			owners = append(owners, &owner{pid: pid, tid: tid})
 		}
 	}
-	if len(owners) == 0 {
+	switch {
+	case len(owners) == 0:
 		t.deny(pid, err)
+	case len(owners) > 1 && owners[0].tid == 0 && lifeless(pid):
+		owners = owners[1:] // The first thread is there until the last has ended, without a table.
 	}
 	return owners
 }

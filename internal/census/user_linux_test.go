@@ -23,6 +23,7 @@ func TestUserOf(t *testing.T) {
 	if os.Geteuid() == 0 {
 		attr.UidMappings[0].HostID = 123456
 		attr.GidMappings[0].HostID = 123456
+		attr.Credential = &syscall.Credential{Uid: 7, Gid: 7, NoSetGroups: true}
 	}
 	p := labtest.Start(t, sleepProgram.Command(), func(cmd *exec.Cmd) error {
 		cmd.SysProcAttr = attr
