@@ -92,10 +92,10 @@ func (s Socket) Config() (Config, error) {
 //
 // Set it early: on a connection that has been silent for long, or has probes
 // unanswered, a change can end what is healthy; see "Set early" in the package
-// documentation. Windows before version 1709 sets Idle and Interval together through SIO_KEEPALIVE_VALS, to the
-// millisecond, which switches keepalive on; where it was off, SetConfig switches
-// it off again at once. There, one that is no option of its own is unsupported
-// without the other.
+// documentation. Windows before version 1709 sets Idle and Interval together
+// through SIO_KEEPALIVE_VALS, to the millisecond, which switches keepalive on;
+// where it was off, SetConfig switches it off again at once. There, one that is
+// no option of its own is unsupported without the other.
 func (s Socket) SetConfig(c Config) error {
 	v := c.visit()
 	return s.do(&v)

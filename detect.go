@@ -94,11 +94,11 @@ func firstProbe(idle, interval time.Duration) time.Duration {
 
 // Within returns the Config that asks the kernel to notice a dead peer within d,
 // whether data is in flight or not: three probes, an interval of a sixth of d, or
-// more where the rest is too long for an idle time, an idle time of the rest, and where the system has it a user timeout of d. d is
-// rounded down to whole seconds. Its [Config.DetectionTime] is d; see there for
-// what is nominal about that. One lost probe does not end a connection (RFC 9293,
-// MUST-29), and idle is at most five intervals, so that a late timer costs no
-// probe.
+// more where the rest is too long for an idle time, an idle time of the rest,
+// and where the system has it a user timeout of d. d is rounded down to whole
+// seconds. Its [Config.DetectionTime] is d; see there for what is nominal about
+// that. One lost probe does not end a connection (RFC 9293, MUST-29), and idle
+// is at most five intervals, so that a late timer costs no probe.
 //
 // A d below 3 s, for which two probes are sent, or above what the system takes is
 // refused with an error that names the limit and matches [syscall.EINVAL]. Where

@@ -10,9 +10,10 @@ import (
 // bsd/netinet/tcp_usrreq.c takes times up to UINT32_MAX / 1000, but its timers are
 // milliseconds in 32 bits with a sign, and a longer idle time fires at once. It
 // takes 0 for "back to the system's default"; this package does not, see
-// SetKeepAliveIdle. It adds idle and count × interval in 32 bits without a sign. An accepted connection inherits interval and count but not
-// the idle time, and before macOS 14 (xnu-10002.1.13) an idle time on a listening
-// socket ends the listener.
+// SetKeepAliveIdle. It adds idle and count × interval in 32 bits without a
+// sign. An accepted connection inherits interval and count but not the idle
+// time, and before macOS 14 (xnu-10002.1.13) an idle time on a listening socket
+// ends the listener.
 const mostTime = math.MaxInt32 / 1000
 
 var (

@@ -64,8 +64,9 @@ var epoch = time.Now()
 // Start begins to watch; the time now counts as the first sign of life. It may
 // be called again after Stop or the verdict, from Dead too: an idle timeout that
 // fires again and again. The next Probe is not called before
-// one of the former watch has returned, whose result is not used. Start panics if the Monitor is running, if a field
-// that it needs is not set, or if a duration is not positive.
+// one of the former watch has returned, whose result is not used. Start panics
+// if the Monitor is running, if a field that it needs is not set, or if a
+// duration is not positive.
 func (m *Monitor) Start() {
 	switch {
 	case m.Idle <= 0:

@@ -19,12 +19,14 @@
 // may be read, with their keepalive and the time after which each would notice a
 // dead peer: with nothing in flight, where "never" means that keepalive is off,
 // and with unacknowledged data, where "system" means that the sysctl tcp_retries2
-// decides, see tcp(7). In syn-sent both are when connect ends, counted from its start,
-// which keepalive has no part in. Of a flag that is given several times, any of its values will
-// do; flags of different names must all agree. A link-local address is shown with
-// its device, fe80::2%eth0, and as a pattern matches on that device alone; without
-// one it matches on any. A summary says what could not be read, why, and of whom;
-// what has ended meanwhile is none of that. A socket is not seen if no process that may be read is in its network namespace.
+// decides, see tcp(7). In syn-sent both are when connect ends, counted from its
+// start, which keepalive has no part in. Of a flag that is given several times,
+// any of its values will do; flags of different names must all agree. A
+// link-local address is shown with its device, fe80::2%eth0, and as a pattern
+// matches on that device alone; without one it matches on any. A summary says
+// what could not be read, why, and of whom; what has ended meanwhile is none of
+// that. A socket is not seen if no process that may be read is in its network
+// namespace.
 //
 // Set changes the keepalive of live sockets and prints how to restore it, even if
 // it is interrupted. It ends no connection that would have lived had it been left

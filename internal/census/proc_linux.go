@@ -213,8 +213,9 @@ func lifeless(pid int) bool {
 	return flags&0x00200000 != 0 || fields[0] == "Z" || fields[0] == "X"
 }
 
-// netClass is the groups of a process or thread, a directory of /proc, that the kernel stamps on the sockets
-// whose descriptors it gets: net_cls and net_prio of cgroup v1.
+// netClass is the groups of a process or thread, a directory of /proc, that the
+// kernel stamps on the sockets whose descriptors it gets: net_cls and net_prio
+// of cgroup v1.
 func netClass(dir string) string {
 	text, err := os.ReadFile(dir + "/cgroup")
 	if err != nil {
