@@ -7,10 +7,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"os/signal"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/tcpopt/tcpopt/internal/census"
@@ -67,7 +65,7 @@ func runSet(v *verb, args []string, stdout io.Writer) error {
 		return misused(fmt.Errorf("%d sockets would change: more than %d need -yes; -dry-run shows them", differ, unasked))
 	default:
 		// What was changed is printed even if this is interrupted, with how to restore it.
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+		ctx, stop := signal.NotifyContext(context.Background(), interrupts...)
 		defer stop()
 		doJobs(ctx, jobs)
 	}

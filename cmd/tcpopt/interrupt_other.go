@@ -1,0 +1,7 @@
+//go:build !linux
+
+package main
+
+import "os"
+
+var interrupts = []os.Signal{os.Interrupt} // There is nothing to end here.
