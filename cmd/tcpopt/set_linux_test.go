@@ -469,8 +469,7 @@ func interruptSet(t *testing.T, sig syscall.Signal) {
 
 // TestNotConnected is of a connection whose peer does not answer at all.
 func TestNotConnected(t *testing.T) {
-	needsTaking(t)
-	t.Parallel()
+	needsTaking(t) // Not beside others: connect ends after a few seconds.
 	near, far := labtest.NewHost(t), labtest.NewHost(t)
 	labtest.Need(t, labtest.NewCable(t, near, far).Cut())
 	cmd := dialProgram.Command("-to", netip.AddrPortFrom(far.IPv4, 9).String())

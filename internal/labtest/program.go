@@ -29,13 +29,13 @@ const spare = "TCPOPT_TEST_GOCOVERDIR"
 // processors. The flag -test.parallel outranks it.
 func Main(m *testing.M, parallel int) {
 	if name, is := os.LookupEnv(variable); is {
+		if _, err := os.Stat(os.Getenv("GOCOVERDIR")); err != nil {
+			os.Setenv("GOCOVERDIR", os.Getenv(spare))
+		}
 		program := programs[name]
 		if program == nil {
 			fmt.Fprintf(os.Stderr, "labtest: no program %q\n", name)
 			os.Exit(2)
-		}
-		if _, err := os.Stat(os.Getenv("GOCOVERDIR")); err != nil {
-			os.Setenv("GOCOVERDIR", os.Getenv(spare))
 		}
 		os.Exit(program())
 	}
