@@ -19,8 +19,7 @@ import (
 
 // TestFaultSetDead finds the peers of twenty connections of programs of others dead.
 func TestFaultSetDead(t *testing.T) {
-	needsTaking(t)
-	t.Parallel()
+	needsTaking(t) // Not beside others: its programs give up by themselves.
 	l := labtest.NewLab(t)
 	labtest.StartPostgres(t, l.Far)
 	labtest.StartRedis(t, l.Far)

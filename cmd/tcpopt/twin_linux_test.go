@@ -584,8 +584,7 @@ var excuses = []string{"left alone", "skipped"}
 // TestFaultTwin changes connections in all situations and compares each with its
 // twin. TCPOPT_TWINS names a file for the table, which then has random ones too.
 func TestFaultTwin(t *testing.T) {
-	needsTaking(t)
-	t.Parallel()
+	needsTaking(t) // Not beside others: an ls looks into all of its namespaces.
 	all := situations()
 	if fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_MPTCP); err != nil {
 		t.Logf("no multipath TCP on this kernel: %v", err)
