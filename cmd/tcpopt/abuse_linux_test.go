@@ -134,7 +134,6 @@ func TestLsStopped(t *testing.T) {
 		labtest.Need(t, err)
 		defer out.Close()
 		cmd := theCommand.Command("ls", "-json", "-pid", r.PID())
-		cmd.Env = append(cmd.Env, "GORACE=atexit_sleep_ms=0")
 		cmd.Stdout = out
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		labtest.Need(t, cmd.Start())

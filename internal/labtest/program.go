@@ -81,7 +81,8 @@ func (p Program) Command(args ...string) *exec.Cmd {
 	if err != nil {
 		cmd.Err = err
 	}
-	cmd.Env = append(os.Environ(), p.Env())
+	// The race detector waits a second at the end, for reports of other threads.
+	cmd.Env = append(os.Environ(), p.Env(), "GORACE=atexit_sleep_ms=0")
 	cmd.Stderr = os.Stderr
 	return cmd
 }
