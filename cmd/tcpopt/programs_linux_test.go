@@ -208,20 +208,7 @@ var unstartable = sync.OnceValue(func() error {
 	return nil
 })
 
-// needsTaking skips where no descriptor can be taken at all.
-func needsTaking(t testing.TB) {
-	t.Helper()
-	pidfd, err := unix.PidfdOpen(os.Getpid(), 0)
-	if err == nil {
-		defer unix.Close(pidfd)
-		var fd int
-		if fd, err = unix.PidfdGetfd(pidfd, pidfd, 0); err == nil {
-			unix.Close(fd)
-			return
-		}
-	}
-	t.Skipf("no pidfd_getfd here: %v", err)
-}
+var needsTaking = labtest.NeedTaking
 
 // ordinary is this program where a user may run it who is not root, and how it is
 // run by one, or nil where this user is none.

@@ -7,22 +7,11 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
-// needsTaking skips where no descriptor can be taken at all.
-func needsTaking(t testing.TB) {
-	t.Helper()
-	pidfd, err := unix.PidfdOpen(os.Getpid(), 0)
-	if err == nil {
-		defer unix.Close(pidfd)
-		var fd int
-		if fd, err = unix.PidfdGetfd(pidfd, pidfd, 0); err == nil {
-			unix.Close(fd)
-			return
-		}
-	}
-	t.Skipf("no pidfd_getfd here: %v", err)
-}
+var needsTaking = labtest.NeedTaking
 
 // TestTakingAllocatesNothing is of the time in which a duplicate is held.
 func TestTakingAllocatesNothing(t *testing.T) {
