@@ -1,0 +1,146 @@
+// Package e2e runs an example on a host of the lab, as a program of its own, and
+// reads what it prints.
+//
+//	func TestMain(m *testing.M) { e2e.Main(m, main) }
+//
+//	func TestCut(t *testing.T) {
+//		l := labtest.NewLab(t)
+//		server := e2e.Start(t, l.Far, "-serve")
+//		client := e2e.Start(t, l.Near, "-within", "3s", l.Far.IPv4.String())
+//		client.Wait(t, 10*time.Second, "connected")
+//		cut := time.Now()
+//		l.Cable.Cut()
+//		_, at := client.Wait(t, 10*time.Second, "connection timed out")
+//		e2e.Figure(t, "what the row of README.md is about", at.Sub(cut))
+//		...
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tcpopt/tcpopt/internal/labtest"
+	"github.com/tcpopt/tcpopt/internal/netlab"
+)
+
+const program labtest.Program = "example"
+
+// Main runs the tests of an example whose function main is example. The tests wait
+// for timers most of the time, so that many run side by side.
+func Main(m *testing.M, example func()) {
+	labtest.NewProgram(string(program), func() int { example(); return 0 })
+	labtest.Main(m, 32)
+}
+
+// A Program is the example as it runs.
+type Program struct {
+	*labtest.Process
+	lines chan line
+}
+
+type line struct {
+	text string
+	at   time.Time
+}
+
+// Start starts the example in h, with what go run would have after its name. It
+// ends with the test.
+func Start(t testing.TB, h *netlab.Host, args ...string) *Program {
+	t.Helper()
+	cmd := program.Command(args...)
+	p := &Program{lines: make(chan line, 1<<16)}
+	said, ended := []string(nil), make(chan struct{}) // said is to be read once ended is closed
+	t.Cleanup(func() {
+		<-ended
+		if t.Failed() {
+			t.Logf("%v printed\n%s", args, strings.Join(said, "\n"))
+		}
+	})
+	p.Process = labtest.Start(t, cmd, h.Start)
+	// An example waits for no end of input, as labtest's programs do.
+	t.Cleanup(func() { p.Process.Process.Kill() })
+	go func() {
+		defer close(ended)
+		defer close(p.lines)
+		start := time.Now()
+		for s := bufio.NewScanner(p.Out); s.Scan(); {
+			now := time.Now()
+			said = append(said, now.Sub(start).Round(time.Millisecond).String()+"\t"+s.Text())
+			p.lines <- line{s.Text(), now}
+		}
+	}()
+	return p
+}
+
+// Wait returns the next line with text in it, and when it came.
+func (p *Program) Wait(t testing.TB, atMost time.Duration, text string) (string, time.Time) {
+	t.Helper()
+	for timer := time.After(atMost); ; {
+		select {
+		case l, ok := <-p.lines:
+			if !ok {
+				t.Fatalf("the program ended without %q", text)
+			}
+			if strings.Contains(l.text, text) {
+				return l.text, l.at
+			}
+		case <-timer:
+			t.Fatalf("no %q within %v", text, atMost)
+		}
+	}
+}
+
+// Silent waits and fails the test if the program prints a line with text in it
+// meanwhile, or ends.
+func (p *Program) Silent(t testing.TB, d time.Duration, text string) {
+	t.Helper()
+	for timer := time.After(d); ; {
+		select {
+		case l, ok := <-p.lines:
+			if !ok || strings.Contains(l.text, text) {
+				t.Fatalf("the program printed %q or ended, want no %q for %v", l.text, text, d)
+			}
+		case <-timer:
+			return
+		}
+	}
+}
+
+// Dial returns what dials from h, for libraries that take a function.
+func Dial(h *netlab.Host, d *net.Dialer) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (c net.Conn, err error) {
+		err = h.Do(func() (err error) {
+			c, err = d.DialContext(ctx, network, address)
+			return err
+		})
+		return c, err
+	}
+}
+
+// Figure prints what was measured for the row of README.md that begins with the
+// name, and fails the test if there is none.
+func Figure(t testing.TB, row string, took time.Duration) {
+	t.Helper()
+	t.Logf("figure: %s: %.1f s", row, took.Seconds())
+	for dir := "."; ; dir = filepath.Join("..", dir) {
+		b, err := os.ReadFile(filepath.Join(dir, "README.md"))
+		if errors.Is(err, fs.ErrNotExist) && len(dir) < 10 {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(b), "\n| "+row+" |") {
+			t.Errorf("no row %q in README.md", row)
+		}
+		return
+	}
+}
