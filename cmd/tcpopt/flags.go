@@ -17,7 +17,7 @@ import (
 type selection struct {
 	query            census.Query
 	without, suspect bool
-	slower           *time.Duration
+	slower, quieter  *time.Duration
 }
 
 func (sel *selection) flags(flags *flag.FlagSet) {
@@ -29,13 +29,14 @@ func (sel *selection) flags(flags *flag.FlagSet) {
 	flags.Var(statesFlag{&q.States}, "state", "only sockets in this state, as ss(8) names it; may be repeated: `"+strings.Join(census.States(), "|")+"`")
 	flags.BoolVar(&sel.without, "without-keepalive", false, "only sockets whose keepalive is off")
 	flags.Var(timeFlag{d: &sel.slower}, "slower", "only sockets that while idle need longer than this `time` to notice a dead peer")
+	flags.Var(timeFlag{d: &sel.quieter}, "quieter", "only sockets that while idle may carry nothing for longer than this `time`, after which a NAT router or load balancer may forget them: without keepalive for ever. It is nominal: Linux may send a probe up to 1/8 later")
 	flags.BoolVar(&sel.suspect, "suspect", false, "only connections with unanswered probes, data stuck or the peer's window shut")
 }
 
 // filters reports whether sockets are selected by what they are, not by process.
 func (sel *selection) filters() bool {
 	q := &sel.query
-	return len(q.Local)+len(q.Remote)+len(q.States) > 0 || sel.without || sel.slower != nil || sel.suspect
+	return len(q.Local)+len(q.Remote)+len(q.States) > 0 || sel.without || sel.slower != nil || sel.quieter != nil || sel.suspect
 }
 
 // take takes a census of the sockets that sel wants.
@@ -46,7 +47,8 @@ func (sel *selection) take() (*census.Census, error) {
 	}
 	c.Sockets = slices.DeleteFunc(c.Sockets, func(s census.Socket) bool {
 		idle, _ := s.Detection()
-		return sel.without && s.Config.KeepAlive == tcpopt.On || sel.slower != nil && idle <= *sel.slower || sel.suspect && !s.Suspect()
+		return sel.without && s.Config.KeepAlive == tcpopt.On || sel.slower != nil && idle <= *sel.slower ||
+			sel.quieter != nil && s.Config.MaxSilence() <= *sel.quieter || sel.suspect && !s.Suspect()
 	})
 	return c, nil
 }

@@ -110,8 +110,9 @@ type row struct {
 	Interval    float64  `json:"interval_seconds"`
 	Count       int      `json:"count"`
 	UserTimeout *float64 `json:"user_timeout_seconds"`
-	Detection   *float64 `json:"detection_seconds"` // null: unbounded
-	Busy        *float64 `json:"busy_seconds"`      // null: unbounded
+	Detection   *float64 `json:"detection_seconds"`   // null: unbounded
+	Busy        *float64 `json:"busy_seconds"`        // null: unbounded
+	MaxSilence  *float64 `json:"max_silence_seconds"` // null: unbounded
 	Probes      *int     `json:"probes"`
 	Silence     *float64 `json:"silence_seconds"`
 	Pending     *uint64  `json:"pending"`
@@ -143,6 +144,7 @@ func newRow(s *census.Socket) row {
 		Protocol: s.Protocol, Local: s.Local.String(), Remote: s.Remote.String(), State: s.State,
 		Enable: s.Config.KeepAlive == tcpopt.On, Idle: s.Config.Idle.Seconds(), Interval: s.Config.Interval.Seconds(),
 		Count: s.Config.Count, Detection: bounded(idle), Busy: bounded(busy),
+		MaxSilence: bounded(s.Config.MaxSilence()),
 	}
 	if s.HasPending {
 		r.Pending = &s.Pending

@@ -99,7 +99,7 @@ func exact(t *testing.T, r *labtest.Process, all []held) {
 			"fd": float64(h.FD), "thread": nil, "inode": nil, "netns": float64(netns), "protocol": "tcp", "command": strings.TrimSpace(string(comm)),
 			"local": h.Local, "remote": h.Remote, "state": "established", "enable": h.Enable,
 			"idle_seconds": h.Idle, "interval_seconds": h.Interval, "count": h.Count, "user_timeout_seconds": h.Timeout,
-			"detection_seconds": nil, "busy_seconds": nil, "probes": 0.0, "pending": 0.0,
+			"detection_seconds": nil, "busy_seconds": nil, "max_silence_seconds": nil, "probes": 0.0, "pending": 0.0,
 		}
 		if h.Remote == "" {
 			want["state"], want["probes"], want["pending"] = "listen", nil, nil
@@ -107,7 +107,7 @@ func exact(t *testing.T, r *labtest.Process, all []held) {
 		}
 		if h.Enable {
 			enabled++
-			want["detection_seconds"], want["busy_seconds"] = 38.0, 12.345 // The user timeout outranks the count.
+			want["detection_seconds"], want["busy_seconds"], want["max_silence_seconds"] = 38.0, 12.345, 31.0 // The user timeout outranks the count.
 		}
 		pid, _ := strconv.Atoi(r.PID())
 		want["pid"] = float64(pid)
@@ -120,7 +120,7 @@ func exact(t *testing.T, r *labtest.Process, all []held) {
 		if silence, ok := s["silence_seconds"].(float64); ok != (h.Remote != "") || silence < 0 || silence > 60 {
 			t.Errorf("descriptor %d: silence_seconds is %v", h.FD, s["silence_seconds"])
 		}
-		if len(s) != 20 {
+		if len(s) != 21 {
 			t.Errorf("keys are %v", slices.Sorted(maps.Keys(s)))
 		}
 	}
@@ -199,6 +199,8 @@ func TestLsFilters(t *testing.T) {
 		{"-without-keepalive", 8},
 		{"-slower 38s", 8},
 		{"-slower 37s", 10},
+		{"-quieter 31s", 8},
+		{"-quieter 30s", 10},
 		{"-suspect", 0},
 		{"-local :" + port, 5},
 		{"-remote :" + port, 5},

@@ -103,8 +103,8 @@ import (
 
 var verbs = []*verb{
 	{"defaults", "[-json]", "print this system's keepalive defaults and where they are set", "tcpopt defaults -json", runDefaults},
-	{"ls", "[-pid N]... [-name COMMAND]... [-local A]... [-remote A]... [-state S]... [-without-keepalive] [-slower D] [-suspect] [-listen] [-by command|remote] [-check] [-json] [-force]", "list TCP sockets of other processes and when each would notice a dead peer", "tcpopt ls -name postgres -slower 1m", runLs},
-	{"set", "[-pid N]... [-name COMMAND]... (-fd F | -all | [-local A]... [-remote A]... [-state S]... [-without-keepalive] [-slower D] [-suspect]) (-within D [-no-user-timeout] | -on | -off | -idle D -interval D -count N -user-timeout D) [-dry-run] [-yes] [-force silent,unacked,window,cgroup]", "change the keepalive of live sockets of other processes", "tcpopt set -name postgres -remote 10.0.0.0/8 -within 30s -dry-run", runSet},
+	{"ls", "[-pid N]... [-name COMMAND]... [-local A]... [-remote A]... [-state S]... [-without-keepalive] [-slower D] [-quieter D] [-suspect] [-listen] [-by command|remote] [-check] [-json] [-force]", "list TCP sockets of other processes and when each would notice a dead peer", "tcpopt ls -name postgres -slower 1m", runLs},
+	{"set", "[-pid N]... [-name COMMAND]... (-fd F | -all | [-local A]... [-remote A]... [-state S]... [-without-keepalive] [-slower D] [-quieter D] [-suspect]) (-within D [-no-user-timeout] | -on | -off | -idle D -interval D -count N -user-timeout D) [-dry-run] [-yes] [-force silent,unacked,window,cgroup]", "change the keepalive of live sockets of other processes", "tcpopt set -name postgres -remote 10.0.0.0/8 -within 30s -dry-run", runSet},
 	{"plan", "D [-json]", "print what notices a dead peer within D, when, and the same for Go, sysctl, libpq, nginx, HAProxy and systemd", "tcpopt plan 30s", runPlan},
 	{"demo", "[-within D]", "show two connections whose cable is cut: the system's defaults, and one that notices", "tcpopt demo -within 10s", runDemo},
 	{"metrics", "[-o FILE]", "print counts of connections in the text format of Prometheus", "tcpopt metrics -o /var/lib/prometheus/node-exporter/tcpopt.prom", runMetrics},

@@ -91,6 +91,7 @@ func TestMisuse(t *testing.T) {
 		{"state that no process's socket has", "ls -state time-wait", "want one of established"},
 		{"no duration", "ls -slower 60", "want a duration"},
 		{"negative duration", "ls -slower -1m", "want more than 0"},
+		{"quieter than nothing", "ls -quieter 0s", "want more than 0"},
 		{"totals by what", "ls -by colour", "want command or remote"},
 		{"flag without value", "ls -slower", "needs an argument"},
 		{"set without process", "set -all -on", "-all needs -pid or -name"},

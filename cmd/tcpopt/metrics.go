@@ -24,7 +24,11 @@ const (
 )
 
 // bounds are the times by which connections are counted, the last of them none.
-var bounds = [...]time.Duration{30 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, 2 * time.Hour, tcpopt.Unbounded}
+var bounds = []time.Duration{30 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, 2 * time.Hour, tcpopt.Unbounded}
+
+// silences are the times by which idle connections are counted: after some of them
+// what is on the way forgets a connection that carries nothing.
+var silences = []time.Duration{time.Minute, 4 * time.Minute, 350 * time.Second, 10 * time.Minute, 15 * time.Minute, 2 * time.Hour, tcpopt.Unbounded}
 
 func runMetrics(v *verb, args []string, stdout io.Writer) error {
 	var flags flag.FlagSet
@@ -61,24 +65,31 @@ func printMetrics(w io.Writer, c *census.Census, took time.Duration) {
 	rank(c)
 	sums := totals(c, "command")
 	slices.SortFunc(sums, func(a, b total) int { return strings.Compare(a.By, b.By) })
-	detected := map[string]*[len(bounds)]int{}
-	for i := range c.Sockets {
-		s := &c.Sockets[i]
-		n := detected[s.Command]
-		if n == nil {
-			n = new([len(bounds)]int)
-			detected[s.Command] = n
-		}
-		idle, _ := s.Detection()
-		for i, bound := range bounds {
-			if idle <= bound {
-				n[i]++
-			}
-		}
-	}
-
 	family := func(name, help string) {
 		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %[1]s gauge\n", name, help)
+	}
+	cumulative := func(name string, bounds []time.Duration, measure func(*census.Socket) time.Duration) {
+		counts := map[string][]int{}
+		for i := range c.Sockets {
+			s := &c.Sockets[i]
+			if counts[s.Command] == nil {
+				counts[s.Command] = make([]int, len(bounds))
+			}
+			for i, bound := range bounds {
+				if measure(s) <= bound {
+					counts[s.Command][i]++
+				}
+			}
+		}
+		for _, t := range sums {
+			for i, n := range counts[t.By] {
+				bound := "+Inf"
+				if bounds[i] != tcpopt.Unbounded {
+					bound = fmt.Sprint(bounds[i].Seconds())
+				}
+				fmt.Fprintf(w, "%s{command=%s,within_seconds=%q} %d\n", name, quote(t.By), bound, n)
+			}
+		}
 	}
 	family("tcpopt_connections", "TCP connections of the processes that could be read.")
 	for _, t := range sums {
@@ -86,15 +97,9 @@ func printMetrics(w io.Writer, c *census.Census, took time.Duration) {
 		fmt.Fprintf(w, "tcpopt_connections{command=%s,keepalive=\"on\"} %d\n", quote(t.By), t.Sockets-t.Off)
 	}
 	family("tcpopt_connections_noticed", "TCP connections that notice a dead peer within that time if nothing is in flight. Cumulative: +Inf has all, also those that never would.")
-	for _, t := range sums {
-		for i, n := range detected[t.By] {
-			bound := "+Inf"
-			if bounds[i] != tcpopt.Unbounded {
-				bound = fmt.Sprint(bounds[i].Seconds())
-			}
-			fmt.Fprintf(w, "tcpopt_connections_noticed{command=%s,within_seconds=%q} %d\n", quote(t.By), bound, n)
-		}
-	}
+	cumulative("tcpopt_connections_noticed", bounds, func(s *census.Socket) time.Duration { idle, _ := s.Detection(); return idle })
+	family("tcpopt_connections_kept_alive", "TCP connections that while idle carry something at least once in that time. Cumulative: +Inf has all, also those without keepalive.")
+	cumulative("tcpopt_connections_kept_alive", silences, func(s *census.Socket) time.Duration { return s.Config.MaxSilence() })
 	family("tcpopt_connections_busy_unbounded", "TCP connections that with data in flight leave it to the system when to give up on a dead peer.")
 	for _, t := range sums {
 		fmt.Fprintf(w, "tcpopt_connections_busy_unbounded{command=%s} %d\n", quote(t.By), t.Busy)

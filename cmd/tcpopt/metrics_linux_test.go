@@ -88,6 +88,22 @@ tcpopt_connections_noticed{command="x?",within_seconds="300"} 0
 tcpopt_connections_noticed{command="x?",within_seconds="900"} 0
 tcpopt_connections_noticed{command="x?",within_seconds="7200"} 0
 tcpopt_connections_noticed{command="x?",within_seconds="+Inf"} 3
+# HELP tcpopt_connections_kept_alive TCP connections that while idle carry something at least once in that time. Cumulative: +Inf has all, also those without keepalive.
+# TYPE tcpopt_connections_kept_alive gauge
+tcpopt_connections_kept_alive{command="a\\\"b",within_seconds="60"} 3
+tcpopt_connections_kept_alive{command="a\\\"b",within_seconds="240"} 3
+tcpopt_connections_kept_alive{command="a\\\"b",within_seconds="350"} 4
+tcpopt_connections_kept_alive{command="a\\\"b",within_seconds="600"} 4
+tcpopt_connections_kept_alive{command="a\\\"b",within_seconds="900"} 5
+tcpopt_connections_kept_alive{command="a\\\"b",within_seconds="7200"} 7
+tcpopt_connections_kept_alive{command="a\\\"b",within_seconds="+Inf"} 8
+tcpopt_connections_kept_alive{command="x?",within_seconds="60"} 0
+tcpopt_connections_kept_alive{command="x?",within_seconds="240"} 0
+tcpopt_connections_kept_alive{command="x?",within_seconds="350"} 0
+tcpopt_connections_kept_alive{command="x?",within_seconds="600"} 0
+tcpopt_connections_kept_alive{command="x?",within_seconds="900"} 0
+tcpopt_connections_kept_alive{command="x?",within_seconds="7200"} 0
+tcpopt_connections_kept_alive{command="x?",within_seconds="+Inf"} 3
 # HELP tcpopt_connections_busy_unbounded TCP connections that with data in flight leave it to the system when to give up on a dead peer.
 # TYPE tcpopt_connections_busy_unbounded gauge
 tcpopt_connections_busy_unbounded{command="a\\\"b"} 8
@@ -166,6 +182,20 @@ tcpopt_connections_noticed{command="odd?\"\\?",within_seconds="300"} 50
 tcpopt_connections_noticed{command="odd?\"\\?",within_seconds="900"} 50
 tcpopt_connections_noticed{command="odd?\"\\?",within_seconds="7200"} 50
 tcpopt_connections_noticed{command="odd?\"\\?",within_seconds="+Inf"} 240
+tcpopt_connections_kept_alive{command="multi",within_seconds="60"} 10
+tcpopt_connections_kept_alive{command="multi",within_seconds="240"} 10
+tcpopt_connections_kept_alive{command="multi",within_seconds="350"} 10
+tcpopt_connections_kept_alive{command="multi",within_seconds="600"} 10
+tcpopt_connections_kept_alive{command="multi",within_seconds="900"} 10
+tcpopt_connections_kept_alive{command="multi",within_seconds="7200"} 10
+tcpopt_connections_kept_alive{command="multi",within_seconds="+Inf"} 220
+tcpopt_connections_kept_alive{command="odd?\"\\?",within_seconds="60"} 50
+tcpopt_connections_kept_alive{command="odd?\"\\?",within_seconds="240"} 50
+tcpopt_connections_kept_alive{command="odd?\"\\?",within_seconds="350"} 50
+tcpopt_connections_kept_alive{command="odd?\"\\?",within_seconds="600"} 50
+tcpopt_connections_kept_alive{command="odd?\"\\?",within_seconds="900"} 50
+tcpopt_connections_kept_alive{command="odd?\"\\?",within_seconds="7200"} 50
+tcpopt_connections_kept_alive{command="odd?\"\\?",within_seconds="+Inf"} 240
 tcpopt_connections_busy_unbounded{command="multi"} 220
 tcpopt_connections_busy_unbounded{command="odd?\"\\?"} 190
 tcpopt_connections_suspect{command="multi"} 0

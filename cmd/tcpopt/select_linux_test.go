@@ -10,9 +10,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tcpopt/tcpopt"
 	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
@@ -43,6 +45,8 @@ func TestSelect(t *testing.T) {
 		{"without keepalive", in + "-without-keepalive", 6},
 		{"slower", in + "-slower 37.9s", 8},
 		{"slower than some", in + "-slower 38s", 6},
+		{"quieter", in + "-quieter 30.9s", 8},
+		{"quieter than some", in + "-quieter 31s", 6},
 		{"suspect", in + "-suspect", 0},
 		{"two names", in + "-name nobodyhasthis", 8},
 		{"of a process", "-local " + h.IPv4.String() + " -pid " + r.PID(), 8},
@@ -65,6 +69,60 @@ func TestSelect(t *testing.T) {
 	}
 	if sockets, _ := list(t, "-pid", r.PID(), "-without-keepalive"); len(sockets) != 0 {
 		t.Errorf("%d sockets without keepalive, want 0", len(sockets))
+	}
+}
+
+// TestQuieter has connections whose keepalive is about as often as what is on the
+// way forgets them. That MaxSilence is how long they carry nothing is measured by
+// TestFaultMaxSilence of the package tcpopt.
+func TestQuieter(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	l := labtest.Listen(t, nil, labtest.Loopback("tcp4"), false)
+	limits := []time.Duration{240 * time.Second, 350 * time.Second, 600 * time.Second, 900 * time.Second}
+	var configs []tcpopt.Config
+	for _, limit := range limits {
+		for _, d := range []time.Duration{limit - time.Second, limit, limit + time.Second} {
+			configs = append(configs,
+				tcpopt.Config{KeepAlive: tcpopt.On, Idle: d, Interval: 10 * time.Second, Count: 3},
+				tcpopt.Config{KeepAlive: tcpopt.On, Idle: 10 * time.Second, Interval: d, Count: 1},
+				tcpopt.Config{KeepAlive: tcpopt.On, Idle: d, Interval: time.Second, Count: 9, UserTimeout: time.Minute})
+		}
+	}
+	configs = append(configs, tcpopt.Config{Idle: 10 * time.Second, Interval: time.Second, Count: 3}, tcpopt.Config{UserTimeout: time.Minute})
+	silences := map[string]time.Duration{}
+	for _, c := range configs {
+		conn := labtest.Dial(t, nil, l.Addr().String(), false)
+		s, err := tcpopt.FromConn(conn)
+		labtest.Need(t, err)
+		labtest.Need(t, s.SetConfig(c))
+		silences[conn.LocalAddr().String()] = c.MaxSilence()
+	}
+	// The numbers are those of the manuals, not of MaxSilence.
+	for limit, want := range map[time.Duration]int{240 * time.Second: 3 + 3*9 + 2, 350 * time.Second: 3 + 2*9 + 2, 600 * time.Second: 3 + 9 + 2, 900 * time.Second: 3 + 2} {
+		ours := []string{"-pid", strconv.Itoa(os.Getpid()), "-remote", l.Addr().String(), "-quieter", limit.String()}
+		sockets, _ := list(t, ours...)
+		got := map[string]bool{}
+		for _, s := range sockets {
+			local := s["local"].(string)
+			seconds, bounded := s["max_silence_seconds"].(float64)
+			if d := silences[local]; bounded != (d != tcpopt.Unbounded) || bounded && seconds != d.Seconds() {
+				t.Errorf("a longest silence of %v is %v", d, s["max_silence_seconds"])
+			}
+			got[local] = true
+		}
+		for local, d := range silences {
+			if got[local] != (d > limit) {
+				t.Errorf("-quieter %v: %v for one that may be silent for %v", limit, got[local], d)
+			}
+		}
+		if len(sockets) != want {
+			t.Errorf("-quieter %v: %d sockets, want %d", limit, len(sockets), want)
+		}
+		_, stdout, _ := command(append([]string{"set", "-within", "90s", "-dry-run"}, ours...)...)
+		if n := strings.Count(stdout, "  before "); n != want {
+			t.Errorf("set -quieter %v: %d sockets, want %d", limit, n, want)
+		}
 	}
 }
 

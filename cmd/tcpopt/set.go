@@ -126,7 +126,7 @@ func (r *request) check() error {
 	case r.all && !process:
 		return errors.New("which process? -all needs -pid or -name")
 	case !r.all && q.FD == nil && !r.filters():
-		return errors.New("which sockets? -fd, -local, -remote, -state, -without-keepalive, -slower, -suspect or -all is needed")
+		return errors.New("which sockets? -fd, -local, -remote, -state, -without-keepalive, -slower, -quieter, -suspect or -all is needed")
 	}
 	if r.on || r.off {
 		r.change.enable = &r.on
