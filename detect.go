@@ -120,10 +120,8 @@ func Within(d time.Duration) (Config, error) {
 	switch v := c.visit(); {
 	case least == 0:
 		return Config{}, fmt.Errorf("tcpopt: within %v: %s: %w", d, keepIdle.label, keepIdle.unsupported())
-	case whole < least:
-		return Config{}, fmt.Errorf("tcpopt: within %v: %w", d, invalid(fmt.Sprintf("the least is %v", least)))
-	case v.err != nil:
-		most, above := least, whole
+	case whole < least || v.err != nil:
+		most, above := least, Unbounded.Truncate(time.Second)
 		for above-most > time.Second {
 			middle := most + ((above - most) / 2).Truncate(time.Second)
 			if c, _ := within(middle); c.visit().err == nil {
@@ -132,7 +130,7 @@ func Within(d time.Duration) (Config, error) {
 				above = middle
 			}
 		}
-		return Config{}, fmt.Errorf("tcpopt: within %v: %w", d, invalid(fmt.Sprintf("the most is %v", most)))
+		return Config{}, fmt.Errorf("tcpopt: within %v: %w", d, invalid(fmt.Sprintf("the least is %v, the most is %v", least, most)))
 	}
 	return c, nil
 }

@@ -81,7 +81,7 @@ func FuzzArguments(f *testing.F) {
 				fail("no error said")
 			}
 		case 2:
-			known := slices.ContainsFunc(verbs, func(v *verb) bool { return v.name == name })
+			known := slices.ContainsFunc(verbs(), func(v *verb) bool { return v.name == name })
 			if r.stdout.Len() > 0 || known && lines != 1 {
 				fail("not a line about the arguments")
 			}

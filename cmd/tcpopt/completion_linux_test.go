@@ -58,7 +58,7 @@ func TestCompletion(t *testing.T) {
 	t.Parallel()
 	dir := installed(t)
 	var names []string
-	for _, v := range verbs {
+	for _, v := range verbs() {
 		names = append(names, v.name)
 		_, help, _ := command(v.name, "-h")
 		want := []string{""} // One empty line: nothing.

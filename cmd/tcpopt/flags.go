@@ -221,10 +221,10 @@ type timeFlag struct {
 func (f timeFlag) String() string { return "" }
 
 func (f timeFlag) Set(s string) error {
-	d, err := time.ParseDuration(s)
+	d, err := parseDuration(s)
 	switch {
 	case err != nil:
-		return errors.New("want a duration such as 30s or 1m30s")
+		return errors.New("want a duration such as 30s, 1m30s or 1d")
 	case d < 0 && f.zero:
 		return errors.New("want 0 or more")
 	case d <= 0 && !f.zero:
@@ -232,4 +232,26 @@ func (f timeFlag) Set(s string) error {
 	}
 	*f.d = &d
 	return nil
+}
+
+// parseDuration is time.ParseDuration, and takes days too, of 24 hours, before
+// smaller units.
+func parseDuration(s string) (time.Duration, error) {
+	number, rest, ok := strings.Cut(s, "d")
+	if !ok {
+		return time.ParseDuration(s)
+	}
+	days, err := strconv.ParseUint(number, 10, 16)
+	if err != nil {
+		return 0, err
+	}
+	d := time.Duration(days) * 24 * time.Hour
+	if rest == "" {
+		return d, nil
+	}
+	more, err := time.ParseDuration(rest)
+	if err != nil || more < 0 || rest[0] == '+' {
+		return 0, errors.New("not a duration")
+	}
+	return d + more, nil
 }

@@ -5,7 +5,7 @@
 //	tcpopt defaults [-json]
 //	tcpopt ls [flags]
 //	tcpopt set [flags]
-//	tcpopt plan D [-json]
+//	tcpopt plan D [TARGET...] [-json]
 //	tcpopt demo [-within D]
 //	tcpopt metrics [-o FILE]
 //	tcpopt completion
@@ -65,9 +65,9 @@
 // With -by there are totals too.
 //
 // Plan prints the Config by which a socket of this system notices a dead peer
-// within D, when each probe goes out and the connection ends, and the same for
-// what people run: Go, sysctl.d, libpq, nginx, HAProxy and systemd. With -json it
-// prints an object with version, which is 1, within_seconds, config,
+// within D, and when each probe goes out and the connection ends. With targets,
+// which -list has and all stands for, it prints how each of these programs is told,
+// ready to paste, and what it cannot do. With -json it prints an object with version, which is 1, within_seconds, config,
 // detection_seconds, busy_seconds, the timelines idle and busy, whose elements
 // have at_seconds and event, and texts. Null is what the system lacks; a
 // busy_seconds, or an at_seconds of busy, of null is unbounded.
@@ -101,14 +101,37 @@ import (
 	"strings"
 )
 
-var verbs = []*verb{
-	{"defaults", "[-json]", "print this system's keepalive defaults and where they are set", "tcpopt defaults -json", runDefaults},
-	{"ls", "[-pid N]... [-name COMMAND]... [-local A]... [-remote A]... [-state S]... [-without-keepalive] [-slower D] [-quieter D] [-suspect] [-listen] [-by command|remote] [-check] [-json] [-force]", "list TCP sockets of other processes and when each would notice a dead peer", "tcpopt ls -name postgres -slower 1m", runLs},
-	{"set", "[-pid N]... [-name COMMAND]... (-fd F | -all | [-local A]... [-remote A]... [-state S]... [-without-keepalive] [-slower D] [-quieter D] [-suspect]) (-within D [-no-user-timeout] | -on | -off | -idle D -interval D -count N -user-timeout D) [-dry-run] [-yes] [-force silent,unacked,window,cgroup]", "change the keepalive of live sockets of other processes", "tcpopt set -name postgres -remote 10.0.0.0/8 -within 30s -dry-run", runSet},
-	{"plan", "D [-json]", "print what notices a dead peer within D, when, and the same for Go, sysctl, libpq, nginx, HAProxy and systemd", "tcpopt plan 30s", runPlan},
-	{"demo", "[-within D]", "show two connections whose cable is cut: the system's defaults, and one that notices", "tcpopt demo -within 10s", runDemo},
-	{"metrics", "[-o FILE]", "print counts of connections in the text format of Prometheus", "tcpopt metrics -o /var/lib/prometheus/node-exporter/tcpopt.prom", runMetrics},
-	{"completion", "", "print a script for bash that completes the arguments of tcpopt", "source <(tcpopt completion)", runCompletion},
+// What ls and set have in common: which processes, and which of their sockets.
+const (
+	processArgs = "[-pid N]... [-name COMMAND]..."
+	socketArgs  = "[-local A]... [-remote A]... [-state S]... [-without-keepalive] [-slower D] [-quieter D] [-suspect]"
+)
+
+// verbs is a function since some of them are about all.
+func verbs() []*verb {
+	return []*verb{
+		{name: "defaults", args: "[-json]",
+			help:    "print this system's keepalive defaults and where they are set",
+			example: "tcpopt defaults -json", run: runDefaults},
+		{name: "ls", args: processArgs + " " + socketArgs + " [-listen] [-by command|remote] [-check] [-json] [-force]",
+			help:    "list TCP sockets of other processes and when each would notice a dead peer",
+			example: "tcpopt ls -name postgres -slower 1m", run: runLs},
+		{name: "set", args: processArgs + " (-fd F | -all | " + socketArgs + ") (-within D [-no-user-timeout] | -on | -off | -idle D -interval D -count N -user-timeout D) [-dry-run] [-yes] [-force silent,unacked,window,cgroup]",
+			help:    "change the keepalive of live sockets of other processes",
+			example: "tcpopt set -name postgres -remote 10.0.0.0/8 -within 30s -dry-run", run: runSet},
+		{name: "plan", args: "(D | -within D | -list) [TARGET]... [-json]",
+			help:    "print what notices a dead peer within D and when, or how a program is told, ready to paste",
+			example: "tcpopt plan 30s nginx", run: runPlan},
+		{name: "demo", args: "[-within D]",
+			help:    "show two connections whose cable is cut: the system's defaults, and one that notices",
+			example: "tcpopt demo -within 10s", run: runDemo},
+		{name: "metrics", args: "[-o FILE]",
+			help:    "print counts of connections in the text format of Prometheus",
+			example: "tcpopt metrics -o /var/lib/prometheus/node-exporter/tcpopt.prom", run: runMetrics},
+		{name: "completion", args: "",
+			help:    "print a script for bash that completes the arguments of tcpopt",
+			example: "source <(tcpopt completion)", run: runCompletion},
+	}
 }
 
 func main() {
@@ -131,7 +154,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		usage(stdout)
 		return done
 	}
-	for _, v := range verbs {
+	for _, v := range verbs() {
 		if v.name == args[0] {
 			return conclude(stderr, "tcpopt "+v.name, v.run(v, args[1:], stdout))
 		}
@@ -159,12 +182,4 @@ func conclude(stderr io.Writer, who string, err error) int {
 		fmt.Fprintf(stderr, "%s: %s\n", who, strings.TrimPrefix(line, "tcpopt: "))
 	}
 	return status
-}
-
-func usage(w io.Writer) {
-	fmt.Fprintln(w, "usage: tcpopt command [flags]")
-	for _, v := range verbs {
-		fmt.Fprintf(w, "  %-10s %s\n", v.name, v.help)
-	}
-	fmt.Fprintln(w, "tcpopt command -h tells the flags of a command.")
 }

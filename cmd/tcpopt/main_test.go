@@ -129,8 +129,20 @@ func TestMisuse(t *testing.T) {
 		{"completion of something", "completion extra", `unexpected argument "extra"`},
 		{"negative user timeout", "set -pid 1 -all -user-timeout -1s", "want 0 or more"},
 		{"plan of nothing", "plan -json", "within what time?"},
-		{"plan of two", "plan 30s 40s", `unexpected argument "40s"`},
-		{"plan of two around a flag", "plan 30s -json 40s", `unexpected argument "40s"`},
+		{"plan of two", "plan 30s 40s", `no target "40s"`},
+		{"plan of two around a flag", "plan 30s -json 40s", `no target "40s"`},
+		{"plan for nothing known", "plan 30s nginx apache", `no target "apache"; tcpopt plan -list has those there are`},
+		{"plan of a target alone", "plan nginx", `invalid duration "nginx"`},
+		{"plan within twice", "plan -within 30s -within 40s", "given twice"},
+		{"list and a time", "plan -list 30s", "-list goes with nothing else"},
+		{"list and JSON", "plan -list -json", "-list goes with nothing else"},
+		{"list and within", "plan -list -within 30s", "-list goes with nothing else"},
+		{"days of a sign", "plan 1d-1h", "want a duration"},
+		{"days of a fraction", "plan 1.5d", "want a duration"},
+		{"days after hours", "plan 1h1d", "want a duration"},
+		{"days of nothing", "plan d", "want a duration"},
+		{"days too many", "plan 99999d", "want a duration"},
+		{"days beyond the range", "plan 2d", "the least is 3s, the most is 36h24m28s"},
 		{"plan of a number", "plan 30", "want a duration"},
 		{"plan of a word", "plan soon", "want a duration"},
 		{"plan of no time", "plan 0s", "want more than 0"},
@@ -173,7 +185,7 @@ func TestForeign(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, v := range verbs {
+	for _, v := range verbs() {
 		verb := v.name
 		var stdout, stderr bytes.Buffer
 		status := run([]string{verb, "-h"}, &stdout, &stderr)

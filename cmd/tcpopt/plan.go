@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,19 +41,41 @@ type event struct {
 	at time.Duration
 }
 
+// all stands for every target.
+const all = "all"
+
 func runPlan(v *verb, args []string, stdout io.Writer) error {
 	var flags flag.FlagSet
+	var within *time.Duration
+	flags.Var(timeFlag{d: &within}, "within", "the `time` within which a dead peer is to be noticed; it may also stand first, without the flag")
+	list := flags.Bool("list", false, "print the name of each target, and what it is")
 	asJSON := flags.Bool("json", false, "print a JSON object")
-	var operand string
-	if err := v.parse(&flags, args, stdout, &operand); err != nil {
+	var names []string
+	if err := v.parseOperands(&flags, args, stdout, &names); err != nil {
 		return err
 	}
-	if operand == "" {
-		return misused(errors.New("within what time? A duration such as 30s is needed"))
+	w := bufio.NewWriter(stdout)
+	if *list {
+		if within != nil || len(names) > 0 || *asJSON {
+			return misused(errors.New("-list goes with nothing else"))
+		}
+		for _, t := range targets() {
+			fmt.Fprintf(w, "%-10s  %s\n", t.name, t.title)
+		}
+		return w.Flush()
 	}
-	var within *time.Duration
-	if err := (timeFlag{d: &within}).Set(operand); err != nil {
-		return misused(fmt.Errorf("invalid duration %q: %w", operand, err))
+	if within == nil {
+		if len(names) == 0 {
+			return misused(errors.New("within what time? A duration such as 30s is needed"))
+		}
+		if err := (timeFlag{d: &within}).Set(names[0]); err != nil {
+			return misused(fmt.Errorf("invalid duration %q: %w", names[0], err))
+		}
+		names = names[1:]
+	}
+	chosen, err := choose(names)
+	if err != nil {
+		return misused(err)
 	}
 	c, err := tcpopt.Within(*within)
 	switch {
@@ -61,13 +84,42 @@ func runPlan(v *verb, args []string, stdout io.Writer) error {
 	case err != nil:
 		return misused(err)
 	}
-	p, w := newPlan(*within, c), bufio.NewWriter(stdout)
-	if *asJSON {
+	p := newPlan(*within, c)
+	if chosen == nil && *asJSON {
+		chosen = targets()
+	}
+	for _, t := range chosen {
+		if !t.linux() || onLinux(c) {
+			p.Texts[t.name] = t.fill(*within, c)
+		} else if slices.Contains(names, t.name) {
+			return fmt.Errorf("%s: %s", t.name, elsewhere)
+		}
+	}
+	switch {
+	case *asJSON:
 		err = writeJSON(w, p)
-	} else {
+	case chosen == nil:
 		p.print(w)
+	default:
+		p.printTexts(w, chosen)
 	}
 	return cmp.Or(err, w.Flush())
+}
+
+// choose returns the targets of these names; nil if there is none.
+func choose(names []string) (chosen []target, err error) {
+	every := targets()
+	for _, name := range names {
+		i := slices.IndexFunc(every, func(t target) bool { return t.name == name })
+		switch {
+		case name == all:
+			return every, nil
+		case i < 0:
+			return nil, fmt.Errorf("no target %q; tcpopt plan -list has those there are", name)
+		}
+		chosen = append(chosen, every[i])
+	}
+	return chosen, nil
 }
 
 // newPlan makes a plan of c, by which an idle dead peer is noticed at some time.
@@ -82,7 +134,7 @@ func newPlan(within time.Duration, c tcpopt.Config) *plan {
 		},
 		Detection: bounded(idle), BusyEnd: bounded(busy),
 		Busy:  []event{{bounded(busy), "dead", busy}},
-		Texts: terms(within, c), within: within, config: c,
+		Texts: map[string]string{}, within: within, config: c,
 	}
 	for at := c.MaxSilence(); at < idle; at += c.Interval {
 		p.Idle = append(p.Idle, event{bounded(at), "probe", at})
@@ -127,14 +179,40 @@ func (p *plan) print(w io.Writer) {
 	}
 	switch {
 	case !onLinux(c):
-		fmt.Fprint(w, "Programs on Linux take whole seconds up to 32767, and a count: for them run this\nthere.\n")
+		fmt.Fprint(w, wrap("", "", elsewhere))
 	case c.UserTimeout == 0:
 		fmt.Fprint(w, "What is for programs on Linux has no user timeout, as here: run this there.\n")
 	}
-	for _, t := range texts {
-		if body, ok := p.Texts[t.key]; ok {
-			fmt.Fprintf(w, "\n== %s\n\n%s\n", t.title, strings.TrimSuffix(body, "\n"))
+	var names []string
+	for _, t := range targets() {
+		if !t.linux() || onLinux(c) {
+			names = append(names, t.name)
 		}
+	}
+	fmt.Fprintf(w, "\nIn the terms of a program, ready to paste: tcpopt plan %v TARGET, of\n", p.within)
+	fmt.Fprint(w, wrap("  ", "  ", strings.Join(append(names, all), " ")))
+}
+
+// elsewhere is why a plan of another system is none for programs on Linux.
+const elsewhere = "Programs on Linux take whole seconds up to 32767, and a count: for them run this there."
+
+// printTexts prints the texts of targets, each below what it is if there are
+// several.
+func (p *plan) printTexts(w io.Writer, targets []target) {
+	first := true
+	for _, t := range targets {
+		text, ok := p.Texts[t.name]
+		if !ok {
+			continue
+		}
+		if len(targets) > 1 {
+			if !first {
+				fmt.Fprintln(w)
+			}
+			fmt.Fprintf(w, "== %s: %s\n\n", t.name, t.title)
+		}
+		first = false
+		io.WriteString(w, text)
 	}
 }
 
@@ -144,149 +222,4 @@ func onLinux(c tcpopt.Config) bool {
 	const most = 32767 * time.Second
 	return c.Idle%time.Second == 0 && c.Interval%time.Second == 0 && c.Idle <= most && c.Interval <= most &&
 		c.Count >= 1 && c.Count <= 127
-}
-
-// terms are the texts, filled in, by key.
-func terms(within time.Duration, c tcpopt.Config) map[string]string {
-	goTime := func(d time.Duration) string {
-		if d%time.Second != 0 {
-			return fmt.Sprintf("%d * time.Millisecond", d.Milliseconds())
-		}
-		return fmt.Sprintf("%d * time.Second", d/time.Second)
-	}
-	count := c.Count
-	if count == 0 {
-		count = -1 // Package net leaves it alone then.
-	}
-	libpq, haproxy := "", ""
-	if c.UserTimeout > 0 {
-		libpq = fmt.Sprintf(" tcp_user_timeout=%d", c.UserTimeout.Milliseconds())
-		haproxy = fmt.Sprintf(" tcp-ut %ds", c.UserTimeout/time.Second)
-	}
-	r := strings.NewReplacer(
-		"GO_WITHIN", goTime(within.Truncate(time.Second)), "GO_IDLE", goTime(c.Idle), "GO_INTERVAL", goTime(c.Interval),
-		"IDLE", fmt.Sprint(int64(c.Idle/time.Second)), "INTERVAL", fmt.Sprint(int64(c.Interval/time.Second)), "COUNT", strconv.Itoa(count),
-		" LIBPQ_USER_TIMEOUT", libpq, " TCP_UT", haproxy)
-	filled := make(map[string]string)
-	for _, t := range texts {
-		if !t.linux || onLinux(c) {
-			filled[t.key] = r.Replace(t.body)
-		}
-	}
-	return filled
-}
-
-// A text is a plan in the terms of what people run. It says what is left out, and
-// has words in capitals for what differs.
-type text struct {
-	key, title string
-	linux      bool // for programs that run there
-	body       string
-}
-
-var texts = []text{
-	{"go_net", "Go with package net", false, `import (
-	"net"
-	"time"
-)
-
-// Package net has no user timeout: on Linux, data in flight is left to the
-// system's own limit.
-var keepAlive = net.KeepAliveConfig{
-	Enable:   true,
-	Idle:     GO_IDLE,
-	Interval: GO_INTERVAL,
-	Count:    COUNT,
-}
-
-var (
-	dialer       = net.Dialer{KeepAliveConfig: keepAlive}
-	listenConfig = net.ListenConfig{KeepAliveConfig: keepAlive}
-)
-`},
-	{"go_tcpopt", "Go with tcpopt", false, `import (
-	"net"
-	"time"
-
-	"github.com/tcpopt/tcpopt"
-)
-
-// dialWithin is for connections that do not exist yet.
-func dialWithin() (net.Dialer, error) {
-	c, err := tcpopt.Within(GO_WITHIN)
-	return net.Dialer{KeepAlive: -1, Control: c.DialControl}, err
-}
-
-// listenWithin is refused by Listen where accepted connections do not inherit,
-// as on macOS: use setWithin after Accept there.
-func listenWithin() (net.ListenConfig, error) {
-	c, err := tcpopt.Within(GO_WITHIN)
-	return net.ListenConfig{KeepAlive: -1, Control: c.ListenControl}, err
-}
-
-// setWithin is for a connection that exists. It changes nothing and fails on one
-// of multipath TCP, which has no user timeout.
-func setWithin(conn net.Conn) error {
-	c, err := tcpopt.Within(GO_WITHIN)
-	if err != nil {
-		return err
-	}
-	s, err := tcpopt.FromConn(conn)
-	if err != nil {
-		return err
-	}
-	return s.SetConfig(c)
-}
-`},
-	{"sysctl", "sysctl.d", true, `# For sockets, those of IPv6 too, that switch keepalive on and set no times of
-# their own. No user timeout: data in flight is left to net.ipv4.tcp_retries2.
-net.ipv4.tcp_keepalive_time = IDLE
-net.ipv4.tcp_keepalive_intvl = INTERVAL
-net.ipv4.tcp_keepalive_probes = COUNT
-`},
-	{"libpq", "libpq 12 or later, in the conninfo of a client; the server has settings of its own", true, `keepalives=1 keepalives_idle=IDLE keepalives_interval=INTERVAL keepalives_count=COUNT LIBPQ_USER_TIMEOUT`},
-	{"nginx", "nginx, inside http", true, `# For clients; to upstreams, proxy_socket_keepalive takes the system's times. No
-# user timeout: data in flight is left to net.ipv4.tcp_retries2.
-server {
-	listen 8080 so_keepalive=IDLEs:INTERVALs:COUNT;
-}
-`},
-	{"haproxy", "HAProxy 2.3 or later", true, `# Both sides have all of it. The timeouts of HAProxy end idle connections too,
-# dead or not; here they are longer.
-defaults
-	mode tcp
-	timeout connect 5s
-	timeout client 1d
-	timeout server 1d
-	option clitcpka
-	clitcpka-idle IDLEs
-	clitcpka-intvl INTERVALs
-	clitcpka-cnt COUNT
-	option srvtcpka
-	srvtcpka-idle IDLEs
-	srvtcpka-intvl INTERVALs
-	srvtcpka-cnt COUNT
-
-frontend clients
-	bind :8081 TCP_UT
-	default_backend servers
-
-backend servers
-	server one 127.0.0.1:8080 TCP_UT
-`},
-	{"systemd", "systemd, NAME.socket beside NAME.service", true, `# Accepted connections inherit this. No user timeout: data in flight is left to
-# net.ipv4.tcp_retries2.
-[Unit]
-Description=Notices dead peers
-
-[Socket]
-ListenStream=8080
-KeepAlive=yes
-KeepAliveTimeSec=IDLE
-KeepAliveIntervalSec=INTERVAL
-KeepAliveProbes=COUNT
-
-[Install]
-WantedBy=sockets.target
-`},
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/tcpopt/tcpopt/internal/netlab"
 )
 
-var planOf30s = `To notice a dead peer within 30s, a TCP socket on linux is given
+const planOf30s = `To notice a dead peer within 30s, a TCP socket on linux is given
   keepalive     on
   idle          15s
   interval      5s
@@ -38,13 +38,21 @@ busy: data unacknowledged, counted from when it was sent
 Times are nominal: on Linux each timer may run up to 1/8 of its time late.
 There a user timeout also ends a connection whose peer keeps its window shut.
 
-== Go with package net
+In the terms of a program, ready to paste: tcpopt plan 30s TARGET, of
+  curl docker envoy go-tcpopt go grpc haproxy java kubernetes libpq mariadb
+  nginx node pgbouncer postgresql python redis rust ssh sshd sysctl systemd all
+`
+
+// libpqOf30s is a target alone: the text and nothing else.
+const libpqOf30s = "keepalives=1 keepalives_idle=15 keepalives_interval=5 keepalives_count=3 tcp_user_timeout=30000\n"
+
+var textsOf30s = `== go: Go with package net
 
 ` + strings.TrimPrefix(compiledNet, "package main\n\n") + `
-== Go with tcpopt
+== go-tcpopt: Go with tcpopt
 
 ` + strings.TrimPrefix(compiledTcpopt, "package main\n\n") + `
-== sysctl.d
+== sysctl: Linux, a file of sysctl.d
 
 # For sockets, those of IPv6 too, that switch keepalive on and set no times of
 # their own. No user timeout: data in flight is left to net.ipv4.tcp_retries2.
@@ -52,11 +60,11 @@ net.ipv4.tcp_keepalive_time = 15
 net.ipv4.tcp_keepalive_intvl = 5
 net.ipv4.tcp_keepalive_probes = 3
 
-== libpq 12 or later, in the conninfo of a client; the server has settings of its own
+== libpq: libpq 12 or later, a conninfo; for the server see postgresql
 
 keepalives=1 keepalives_idle=15 keepalives_interval=5 keepalives_count=3 tcp_user_timeout=30000
 
-== nginx, inside http
+== nginx: nginx, inside http
 
 # For clients; to upstreams, proxy_socket_keepalive takes the system's times. No
 # user timeout: data in flight is left to net.ipv4.tcp_retries2.
@@ -64,7 +72,7 @@ server {
 	listen 8080 so_keepalive=15s:5s:3;
 }
 
-== HAProxy 2.3 or later
+== haproxy: HAProxy 2.3 or later
 
 # Both sides have all of it. The timeouts of HAProxy end idle connections too,
 # dead or not; here they are longer.
@@ -89,7 +97,7 @@ frontend clients
 backend servers
 	server one 127.0.0.1:8080 tcp-ut 30s
 
-== systemd, NAME.socket beside NAME.service
+== systemd: systemd, NAME.socket beside NAME.service
 
 # Accepted connections inherit this. No user timeout: data in flight is left to
 # net.ipv4.tcp_retries2.
@@ -108,19 +116,27 @@ WantedBy=sockets.target
 `
 
 func TestPlanExact(t *testing.T) {
-	status, stdout, stderr := command("plan", "30s")
-	if status != 0 || stdout != planOf30s || stderr != "" {
-		t.Errorf("status %d, stderr %q, printed\n%s", status, stderr, stdout)
+	for _, tt := range []struct{ args, want string }{
+		{"30s", planOf30s},
+		{"-within 30s", planOf30s},
+		{"30s go go-tcpopt sysctl libpq nginx haproxy systemd", textsOf30s},
+		{"libpq -within 30s", libpqOf30s},
+		{"30s libpq", libpqOf30s},
+	} {
+		status, stdout, stderr := command(append([]string{"plan"}, strings.Fields(tt.args)...)...)
+		if status != 0 || stdout != tt.want || stderr != "" {
+			t.Errorf("plan %s: status %d, stderr %q, printed\n%s", tt.args, status, stderr, stdout)
+		}
 	}
-	status, stdout, stderr = command("plan", "30.9s", "-json")
+	status, stdout, stderr := command("plan", "30.9s", "-json")
 	var got map[string]any
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil || status != 0 || stderr != "" {
 		t.Fatalf("status %d, stderr %q, %v in %s", status, stderr, err, stdout)
 	}
 	texts, _ := got["texts"].(map[string]any)
-	for _, key := range []string{"go_net", "go_tcpopt", "sysctl", "libpq", "nginx", "haproxy", "systemd"} {
-		if text, ok := texts[key].(string); !ok || !strings.Contains(planOf30s, "\n\n"+text) {
-			t.Errorf("text for %s is %q", key, text)
+	for _, target := range targets() {
+		if text, ok := texts[target.name].(string); !ok || text != target.fill(half, inHalf) {
+			t.Errorf("text for %s is %q", target.name, text)
 		}
 	}
 	delete(got, "texts")
@@ -226,18 +242,17 @@ func TestPlanGo(t *testing.T) {
 	}
 }
 
-// planned returns what plan 42s prints for a program, and in a file of that name
+// planText returns what plan 42s prints for a program, and in a file of that name
 // in a folder of its own.
-func planned(t testing.TB, key, name string) (text, path string) {
+func planText(t testing.TB, target, name string) (text, path string) {
 	t.Helper()
-	status, stdout, stderr := command("plan", "42s", "-json")
-	var p plan
-	if err := json.Unmarshal([]byte(stdout), &p); err != nil || status != 0 {
-		t.Fatalf("status %d, stderr %q, %v", status, stderr, err)
+	status, text, stderr := command("plan", "42s", target)
+	if status != 0 || stderr != "" {
+		t.Fatalf("status %d, stderr %q", status, stderr)
 	}
 	path = filepath.Join(t.TempDir(), name)
-	write(t, path, p.Texts[key])
-	return p.Texts[key], path
+	write(t, path, text)
+	return text, path
 }
 
 func write(t testing.TB, path, text string) {
@@ -247,9 +262,18 @@ func write(t testing.TB, path, text string) {
 	}
 }
 
-// wantPlanned has the command list the sockets that a program has open: those at
-// ends, one each, which have what plan 42s says, with that user timeout.
-func wantPlanned(t testing.TB, pid string, userTimeout float64, ends ...string) {
+// Kept is what the sockets of a program have.
+type kept struct{ idle, interval, count, userTimeout float64 }
+
+// of42s is what plan 42s says, for what has all of it.
+var of42s = kept{21, 7, 3, 42}
+
+// withoutTimeout is for what lacks the user timeout.
+var withoutTimeout = kept{21, 7, 3, 0}
+
+// wantKept has the command list the sockets that a program has open: those at
+// ends, one each, with keepalive and these values.
+func wantKept(t testing.TB, pid string, k kept, ends ...string) {
 	t.Helper()
 	for _, end := range ends {
 		sockets, whole := list(t, append([]string{"-pid", pid, "-state", "established"}, strings.Fields(end)...)...)
@@ -257,7 +281,7 @@ func wantPlanned(t testing.TB, pid string, userTimeout float64, ends ...string) 
 			t.Fatalf("sockets %s of %s: %v", end, pid, whole)
 		}
 		for key, want := range map[string]any{
-			"enable": true, "idle_seconds": 21.0, "interval_seconds": 7.0, "count": 3.0, "user_timeout_seconds": userTimeout,
+			"enable": true, "idle_seconds": k.idle, "interval_seconds": k.interval, "count": k.count, "user_timeout_seconds": k.userTimeout,
 		} {
 			if got := sockets[0][key]; got != want {
 				t.Errorf("%s of %s at %s is %v, want %v", key, sockets[0]["command"], end, got, want)
@@ -314,7 +338,7 @@ func acceptIn(t testing.TB, h *netlab.Host, address string) (accept func()) {
 func TestPlanSysctl(t *testing.T) {
 	t.Parallel()
 	sysctl := findProgram(t, "sysctl")
-	_, file := planned(t, "sysctl", "90-keepalive.conf")
+	_, file := planText(t, "sysctl", "90-keepalive.conf")
 	got, stderr := inHost(t, fmt.Sprintf(`%s -q -p %s; exec "$0" defaults -json`, sysctl, file))
 	if stderr != "" {
 		t.Errorf("stderr is %q", stderr)
@@ -331,7 +355,7 @@ func TestPlanSysctl(t *testing.T) {
 func TestPlanSystemd(t *testing.T) {
 	t.Parallel()
 	analyze := findProgram(t, "systemd-analyze")
-	_, unit := planned(t, "systemd", "plan.socket")
+	_, unit := planText(t, "systemd", "plan.socket")
 	write(t, strings.TrimSuffix(unit, "socket")+"service", "[Service]\nExecStart=/bin/cat\nStandardInput=socket\n")
 	if out, err := exec.Command(analyze, "verify", unit).CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("systemd-analyze verify: %v, %s", err, out)
@@ -343,7 +367,7 @@ func TestPlanNginx(t *testing.T) {
 	t.Parallel()
 	h := labtest.NewHost(t)
 	nginx := findProgram(t, "nginx")
-	_, file := planned(t, "nginx", "server.conf")
+	_, file := planText(t, "nginx", "server.conf")
 	dir := filepath.Dir(file)
 	main := filepath.Join(dir, "nginx.conf")
 	write(t, main, `
@@ -372,7 +396,7 @@ http {
 	if line, err := bufio.NewReader(c).ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 404") {
 		t.Fatalf("nginx answered %q, %v", line, err)
 	}
-	wantPlanned(t, pid, 0, "-local :8080")
+	wantKept(t, pid, withoutTimeout, "-local :8080")
 }
 
 func TestPlanHAProxy(t *testing.T) {
@@ -380,7 +404,7 @@ func TestPlanHAProxy(t *testing.T) {
 	t.Parallel()
 	h := labtest.NewHost(t)
 	haproxy := findProgram(t, "haproxy")
-	_, file := planned(t, "haproxy", "haproxy.cfg")
+	_, file := planText(t, "haproxy", "haproxy.cfg")
 	if out := output(t, h, "haproxy", "-c", "-f", file); strings.Contains(out, "WARNING") {
 		t.Errorf("haproxy -c: %s", out)
 	}
@@ -393,7 +417,7 @@ func TestPlanHAProxy(t *testing.T) {
 	isReady()
 	dialIn(t, h, "127.0.0.1:8081")
 	accept()
-	wantPlanned(t, pid, 42, "-local :8081", "-remote :8080")
+	wantKept(t, pid, of42s, "-local :8081", "-remote :8080")
 }
 
 func TestPlanLibpq(t *testing.T) {
@@ -403,7 +427,7 @@ func TestPlanLibpq(t *testing.T) {
 	labtest.NewCable(t, a, b)
 	psql := findProgram(t, "psql")
 	labtest.StartPostgres(t, b)
-	text, _ := planned(t, "libpq", "conninfo")
+	text, _ := planText(t, "libpq", "conninfo")
 	// After the query it reads until the end of its input.
 	cmd := exec.Command(psql, "-X", "-A", "-t", "-c", "select 6 * 7", "-f", "-", fmt.Sprintf("host=%v user=postgres dbname=postgres %s", b.IPv4, text))
 	cmd.Stderr = os.Stderr
@@ -411,5 +435,5 @@ func TestPlanLibpq(t *testing.T) {
 	if line := r.Line(t); line != "42" {
 		t.Fatalf("psql said %q", line)
 	}
-	wantPlanned(t, r.PID(), 42, "-remote :5432")
+	wantKept(t, r.PID(), of42s, "-remote :5432")
 }

@@ -20,8 +20,8 @@ func listenWithin() (net.ListenConfig, error) {
 	return net.ListenConfig{KeepAlive: -1, Control: c.ListenControl}, err
 }
 
-// setWithin is for a connection that exists. It changes nothing and fails on one
-// of multipath TCP, which has no user timeout.
+// setWithin is for a connection that exists. It changes nothing and fails on
+// multipath TCP, which has no user timeout.
 func setWithin(conn net.Conn) error {
 	c, err := tcpopt.Within(30 * time.Second)
 	if err != nil {

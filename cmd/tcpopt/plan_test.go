@@ -5,12 +5,13 @@ import (
 	_ "embed"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"go/format"
-	"maps"
 	"math/rand/v2"
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -31,8 +32,8 @@ const half = 30 * time.Second // of a minute
 var inHalf = tcpopt.Config{KeepAlive: tcpopt.On, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3, UserTimeout: half}
 
 func TestPlanCompiles(t *testing.T) {
-	texts := terms(half, inHalf)
-	for key, compiled := range map[string]string{"go_net": compiledNet, "go_tcpopt": compiledTcpopt} {
+	texts := filled(inHalf)
+	for key, compiled := range map[string]string{"go": compiledNet, "go-tcpopt": compiledTcpopt} {
 		// A checkout may have the line ends of the system.
 		if want := "package main\n\n" + texts[key]; strings.ReplaceAll(compiled, "\r", "") != want {
 			t.Errorf("compiled is\n%s, printed is\n%s", compiled, want)
@@ -40,8 +41,16 @@ func TestPlanCompiles(t *testing.T) {
 	}
 }
 
+// filled are the texts of a plan within half a minute, by target.
+func filled(c tcpopt.Config) map[string]string {
+	texts := map[string]string{}
+	for _, t := range targets() {
+		texts[t.name] = t.fill(half, c)
+	}
+	return texts
+}
+
 func TestPlanTexts(t *testing.T) {
-	all := []string{"go_net", "go_tcpopt", "haproxy", "libpq", "nginx", "sysctl", "systemd"}
 	noTimeout, noCount, long := inHalf, inHalf, inHalf
 	noTimeout.UserTimeout = 0
 	noCount.Count, noCount.Interval = 0, 500*time.Millisecond
@@ -49,22 +58,114 @@ func TestPlanTexts(t *testing.T) {
 	for _, tt := range []struct {
 		name       string
 		config     tcpopt.Config
-		keys       []string
 		key        string
 		has, hasNo string
 	}{
-		{"user timeout", inHalf, all, "libpq", "keepalives=1 keepalives_idle=15 keepalives_interval=5 keepalives_count=3 tcp_user_timeout=30000", "\n"},
-		{"no user timeout in libpq", noTimeout, all, "libpq", "keepalives=1 keepalives_idle=15 keepalives_interval=5 keepalives_count=3", "timeout"},
-		{"no user timeout in HAProxy", noTimeout, all, "haproxy", "\tbind :8081\n", "tcp-ut"},
-		{"no count, no seconds", noCount, all[:2], "go_net", "\tInterval: 500 * time.Millisecond,\n\tCount:    -1,\n", "COUNT"},
-		{"more than Linux takes", long, all[:2], "go_net", "32768 * time.Second", "IDLE"},
+		{"user timeout", inHalf, "libpq", "keepalives=1 keepalives_idle=15 keepalives_interval=5 keepalives_count=3 tcp_user_timeout=30000\n", "\n\n"},
+		{"no user timeout in libpq", noTimeout, "libpq", "keepalives=1 keepalives_idle=15 keepalives_interval=5 keepalives_count=3\n", "timeout"},
+		{"no user timeout in HAProxy", noTimeout, "haproxy", "\tbind :8081\n", "tcp-ut"},
+		{"no user timeout in Python", noTimeout, "python", "KEEPCNT, 3)\n", "TIMEOUT"},
+		{"no user timeout in Rust", noTimeout, "rust", "set_tcp_keepalive(&keepalive)\n}", "timeout"},
+		{"no user timeout in Envoy", noTimeout, "envoy", "TCP_KEEPCNT. Accepted", "TIMEOUT"},
+		{"no count, no seconds", noCount, "go", "\tInterval: 500 * time.Millisecond,\n\tCount:    -1,\n", "COUNT"},
+		{"more than Linux takes", long, "go", "32768 * time.Second", "IDLE"},
 	} {
-		texts := terms(half, tt.config)
-		if keys := slices.Sorted(maps.Keys(texts)); !slices.Equal(keys, tt.keys) {
-			t.Errorf("%s: texts are %q, want %q", tt.name, keys, tt.keys)
-		}
-		if text := texts[tt.key]; !strings.Contains(text, tt.has) || strings.Contains(text, tt.hasNo) {
+		if text := filled(tt.config)[tt.key]; !strings.Contains(text, tt.has) || strings.Contains(text, tt.hasNo) {
 			t.Errorf("%s: text is %s", tt.name, text)
+		}
+	}
+	for config, want := range map[tcpopt.Config]bool{inHalf: true, noTimeout: true, noCount: false, long: false} {
+		if got := onLinux(config); got != want {
+			t.Errorf("on Linux %+v: %v, want %v", config, got, want)
+		}
+	}
+}
+
+// TestTargets is of what is in every file of the folder.
+func TestTargets(t *testing.T) {
+	for _, target := range targets() {
+		if target.name == all || strings.Trim(target.name, "abcdefghijklmnopqrstuvwxyz-") != "" {
+			t.Errorf("%s is no name", target.name)
+		}
+		if line := fmt.Sprintf("%-10s  %s", target.name, target.title); len(line) > helpWidth || target.title == "" {
+			t.Errorf("%s: the line of -list has %d bytes: %s", target.name, len(line), line)
+		}
+		for _, within := range []time.Duration{3 * time.Second, 14 * time.Second, half, 2 * time.Hour} {
+			text := target.fill(within, inHalf)
+			if !strings.HasSuffix(text, "\n") || strings.HasSuffix(text, "\n\n") || strings.HasPrefix(text, "\n") || strings.Contains(text, "{{") {
+				t.Errorf("%s: within %v the text is %q", target.name, within, text)
+			}
+			for _, line := range strings.Split(text, "\n") {
+				if n := len([]rune(strings.ReplaceAll(line, "\t", "    "))); n > helpWidth && !strings.Contains(line, "=") {
+					t.Errorf("%s: within %v a line has %d characters: %s", target.name, within, n, line)
+				}
+			}
+		}
+	}
+}
+
+// TestTargetsNumbers is of those that have fewer numbers than TCP: by what they
+// make of theirs, a dead peer is noticed within the time, and not much earlier.
+func TestTargetsNumbers(t *testing.T) {
+	number := func(text, pattern string) int {
+		m := regexp.MustCompile(pattern).FindStringSubmatch(text)
+		if m == nil {
+			return 0
+		}
+		n, err := strconv.Atoi(m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	noticed := map[string]func(text string) int{
+		"redis": func(text string) int {
+			n := number(text, `(?m)^tcp-keepalive (\d+)$`)
+			if n == 0 {
+				return 0
+			}
+			return n + 3*max(n/3, 1)
+		},
+		"node": func(text string) int {
+			n := number(text, `keepAliveInitialDelay: (\d+)000\b`)
+			if n == 0 {
+				return 0
+			}
+			return n + 10
+		},
+		"curl": func(text string) int { return 10 * number(text, `(?m)^keepalive-time = (\d+)$`) },
+		"curl 8.9": func(text string) int {
+			return number(text, `(?m)^#keepalive-time = (\d+)$`) * (1 + number(text, `(?m)^#keepalive-cnt = (\d+)$`))
+		},
+		"ssh": func(text string) int {
+			return number(text, `ServerAliveInterval (\d+)\n`) * (1 + number(text, `ServerAliveCountMax (\d+)\n`))
+		},
+		"sshd": func(text string) int {
+			return number(text, `ClientAliveInterval (\d+)\n`) * (1 + number(text, `ClientAliveCountMax (\d+)\n`))
+		},
+		"grpc": func(text string) int {
+			time := number(text, `Time: +(\d+) \* time.Second, // 10 s`)
+			if time > 0 && time < 10 {
+				t.Errorf("gRPC makes 10 s of %d s", time)
+			}
+			return time + number(text, `Timeout: +(\d+) \* time.Second`)
+		},
+	}
+	least := map[string]int{"redis": 4, "node": 11, "curl": 10, "grpc": 14}
+	for name, noticed := range noticed {
+		i := slices.IndexFunc(targets(), func(t target) bool { return t.name == strings.Fields(name)[0] })
+		for within := 3; within < 5000; within++ {
+			text := targets()[i].fill(time.Duration(within)*time.Second, inHalf)
+			got := noticed(text)
+			if within < least[name] {
+				if got != 0 || !strings.Contains(strings.Join(strings.Fields(strings.ReplaceAll(text, "#", "")), " "), fmt.Sprintf("least is %ds", least[name])) {
+					t.Fatalf("%s within %d s notices after %d, and should say what the least is:\n%s", name, within, got, text)
+				}
+				continue
+			}
+			if got > within || got < within-10 {
+				t.Fatalf("%s within %d s notices after %d:\n%s", name, within, got, text)
+			}
 		}
 	}
 }
@@ -75,7 +176,6 @@ func TestPlan(t *testing.T) {
 	for range 300 {
 		all = append(all, 3*time.Second+rand.N(2*time.Hour))
 	}
-	capital := regexp.MustCompile(`\b(GO_\w+|IDLE|INTERVAL|COUNT|\w+_USER_TIMEOUT|TCP_UT)`)
 	for _, d := range all {
 		var stdout, stderr bytes.Buffer
 		status := run([]string{"plan", d.String(), "-json"}, &stdout, &stderr)
@@ -118,10 +218,10 @@ func TestPlan(t *testing.T) {
 			t.Errorf("plan %v: %d events when idle, when busy %+v, want %d and %v", d, len(p.Idle), last, probes+1, busy)
 		}
 		for key, text := range p.Texts {
-			if word := capital.FindString(text); word != "" {
-				t.Errorf("plan %v: %s is left in %s", d, word, text)
+			if strings.Contains(text, "{{") || strings.Contains(text, "<no value>") {
+				t.Errorf("plan %v: not filled: %s", d, text)
 			}
-			if strings.HasPrefix(key, "go_") {
+			if key == "go" || key == "go-tcpopt" {
 				if b, err := format.Source([]byte(text)); err != nil || string(b) != text {
 					t.Errorf("plan %v: %v in %s", d, err, text)
 				}
@@ -136,8 +236,12 @@ func TestPlan(t *testing.T) {
 				t.Errorf("plan %v: no %q in\n%s", d, words, &stdout)
 			}
 		}
-		for _, text := range p.Texts {
-			if !strings.Contains(stdout.String(), "\n\n"+text) {
+		stdout.Reset()
+		if status := run([]string{"plan", "all", "-within", d.String()}, &stdout, &stderr); status != 0 {
+			t.Errorf("plan %v: status %d, stderr %q", d, status, &stderr)
+		}
+		for name, text := range p.Texts {
+			if !strings.Contains(stdout.String(), "== "+name+": ") || !strings.Contains(stdout.String(), "\n\n"+text) {
 				t.Errorf("plan %v: no text\n%s", d, text)
 			}
 		}

@@ -5,13 +5,27 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"strings"
 )
 
 // A verb is the first argument, and what it does.
 type verb struct {
 	name, args, help, example string
 	run                       func(v *verb, args []string, stdout io.Writer) error
+	describe                  func(*flag.FlagSet) // If not nil, it gets the flags, and nothing is run.
+}
+
+// flags returns the flags of v as its run makes them, those that only say what to
+// use in their place left out. Help, man page and completion all come from here.
+func (v verb) flags() (all []*flag.Flag) {
+	v.describe = func(flags *flag.FlagSet) {
+		flags.VisitAll(func(f *flag.Flag) {
+			if f.Usage != "" {
+				all = append(all, f)
+			}
+		})
+	}
+	v.run(&v, nil, io.Discard)
+	return all
 }
 
 // Exit statuses.
@@ -41,10 +55,19 @@ func (e *exit) Unwrap() error { return e.err }
 // misused is an err of the arguments.
 func misused(err error) error { return &exit{misuse, err} }
 
-// parse parses the flags of v and its other arguments, which may stand before or
-// after flags and go to operands. The error ends the verb; it is an exit with
-// status done if help was asked for, which is printed.
-func (v *verb) parse(flags *flag.FlagSet, args []string, stdout io.Writer, operands ...*string) error {
+// parse parses the flags of v. The error ends the verb; it is an exit with status
+// done if help was asked for, which is printed.
+func (v *verb) parse(flags *flag.FlagSet, args []string, stdout io.Writer) error {
+	return v.parseOperands(flags, args, stdout, nil)
+}
+
+// parseOperands is parse for a verb that takes other arguments too. They may stand
+// before, between and after flags.
+func (v *verb) parseOperands(flags *flag.FlagSet, args []string, stdout io.Writer, operands *[]string) error {
+	if v.describe != nil {
+		v.describe(flags)
+		return &exit{status: done}
+	}
 	flags.Init("tcpopt "+v.name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.VisitAll(func(f *flag.Flag) {
@@ -54,30 +77,16 @@ func (v *verb) parse(flags *flag.FlagSet, args []string, stdout io.Writer, opera
 	})
 	err := flags.Parse(args)
 	for err == nil && flags.NArg() > 0 {
-		if len(operands) == 0 {
+		if operands == nil {
 			err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
 			break
 		}
-		*operands[0], operands = flags.Arg(0), operands[1:]
+		*operands = append(*operands, flags.Arg(0))
 		err = flags.Parse(flags.Args()[1:])
 	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprintf(stdout, "usage: tcpopt %s\n  %s\n", strings.TrimSpace(v.name+" "+v.args), v.help)
-		var shown flag.FlagSet
-		shown.SetOutput(stdout)
-		flags.VisitAll(func(f *flag.Flag) {
-			if f.Usage == "" {
-				return // It only says what to use in its place.
-			}
-			value := f.Value
-			if o, ok := value.(*once); ok {
-				value = o.Value
-			}
-			shown.Var(value, f.Name, f.Usage)
-		})
-		shown.PrintDefaults()
-		fmt.Fprintf(stdout, "example: %s\n", v.example)
+		v.printHelp(stdout)
 		return &exit{status: done}
 	case err != nil:
 		return misused(fmt.Errorf("%w; usage: tcpopt %s -h", err, v.name))

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// helpWidth is what a line of help may have.
+const helpWidth = 80
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "usage: tcpopt command [flags]")
+	for _, v := range verbs() {
+		fmt.Fprint(w, wrap(fmt.Sprintf("  %-10s ", v.name), strings.Repeat(" ", 13), v.help))
+	}
+	fmt.Fprintln(w, "tcpopt command -h tells the flags of a command.")
+}
+
+func (v *verb) printHelp(w io.Writer) {
+	fmt.Fprint(w, wrap("usage: tcpopt ", "       ", strings.TrimSpace(v.name+" "+v.args)))
+	fmt.Fprint(w, wrap("  ", "  ", v.help))
+	for _, f := range v.flags() {
+		value, help := flag.UnquoteUsage(f)
+		fmt.Fprintf(w, "%s\n%s", strings.TrimRight("  -"+f.Name+" "+value, " "), wrap("    \t", "    \t", help))
+	}
+	fmt.Fprintf(w, "example: %s\n", v.example)
+}
+
+// wrap breaks text into lines that pass helpWidth only where a word does. What is
+// in brackets stays in one line, where it fits. The first line begins with first,
+// others with next.
+func wrap(first, next, text string) string {
+	var out strings.Builder
+	line, width := first, cells(first)
+	words := 0
+	for _, word := range parts(text) {
+		n := utf8.RuneCountInString(word)
+		if words > 0 && width+1+n > helpWidth {
+			out.WriteString(strings.TrimRight(line, " ") + "\n")
+			line, width, words = next, cells(next), 0
+		}
+		if words > 0 {
+			line, width = line+" ", width+1
+		}
+		line, width, words = line+word, width+n, words+1
+	}
+	return out.String() + line + "\n"
+}
+
+// parts are the words of text, or what is in brackets if it is short.
+func parts(text string) (all []string) {
+	depth := 0
+	for _, word := range strings.Fields(text) {
+		if last := len(all) - 1; depth > 0 && len(all[last])+len(word) < helpWidth/3 {
+			all[last] += " " + word
+		} else {
+			all, depth = append(all, word), 0
+		}
+		depth += strings.Count(word, "[") - strings.Count(word, "]")
+	}
+	return all
+}
+
+// cells is the width of what begins a line, where a tab is one to column 8.
+func cells(s string) int {
+	if strings.HasSuffix(s, "\t") {
+		return 8
+	}
+	return utf8.RuneCountInString(s)
+}
