@@ -43,7 +43,7 @@ func runMetrics(v *verb, args []string, stdout io.Writer) error {
 	if err := v.parse(&flags, args, stdout); err != nil {
 		return err
 	}
-	q := census.Query{Users: true}
+	q := census.Query{Owners: true}
 	start := time.Now()
 	c, err := takeCensus(&q)
 	took := time.Since(start)
@@ -137,7 +137,7 @@ func rank(c *census.Census) {
 	for i := range c.Sockets {
 		s := &c.Sockets[i]
 		s.Command = printable(strings.ToValidUTF8(s.Command, "?"))
-		user := c.Users[s.PID] // Of what is not known, root's.
+		user := c.Owners[s.PID] // Of what is not known, root's.
 		if of[user] == nil {
 			of[user] = new(census.Census)
 		}

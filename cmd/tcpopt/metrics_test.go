@@ -47,10 +47,10 @@ func TestMetricsRank(t *testing.T) {
 
 // TestMetricsStranger has a user whose programs have many names and connections.
 func TestMetricsStranger(t *testing.T) {
-	c := &census.Census{Users: map[int]uint32{}}
+	c := &census.Census{Owners: map[int]uint32{}}
 	add := func(user uint32, command string, n int) {
-		pid := len(c.Users) + 1
-		c.Users[pid] = user
+		pid := len(c.Owners) + 1
+		c.Owners[pid] = user
 		for range n {
 			c.Sockets = append(c.Sockets, census.Socket{PID: pid, Command: command})
 		}

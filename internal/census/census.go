@@ -53,13 +53,25 @@ func (s *Socket) Suspect() bool { return s.Probes > 0 || s.Stuck || s.Shut }
 type Census struct {
 	Sockets []Socket
 	Denied  []Denial
-	Users   map[int]uint32 // by process: to whom it belongs, where that was asked and is known
+	Owners  map[int]uint32 // by process: to whom it belongs, where that was asked and is known
 	Unowned *int           // sockets of this network namespace that no readable process has; nil: not counted
+
+	Processes  map[int]Process   // by number: of those that have Sockets, where that was asked
+	NetNSNames map[uint64]string // by number: the names that network namespaces have, where that was asked
+
+	Limits map[uint64]Limit // by number of the network namespace of a socket, where that was asked and is known
 
 	Uncounted int // of Sockets, the connections whose counters the kernel does not report
 
 	HidePID    string // the mount option of /proc that hides processes from this one; empty: it sees all
 	Uncompared bool   // there is no kcmp(2) to find descriptors that a thread has to itself
+}
+
+// A Process is who has sockets. What is nil could not be read.
+type Process struct {
+	CommandLine *string // its arguments with spaces between them, or what it has put in their place
+	User        *uint32 // the effective one
+	Unit        *Unit
 }
 
 // A Denial is a process that could not be read, or not wholly.
@@ -135,14 +147,14 @@ func (r Reason) Meaning() string {
 	return string(r)
 }
 
-// A NoProcessError is that no process has a command of a Query, as far as can be
-// seen.
+// A NoProcessError is that no process is as a Query wants it, by its command,
+// command line, user and unit, as far as can be seen.
 type NoProcessError struct {
 	HidePID string // as in a Census
-	Hidden  int    // processes that are there and whose command is hidden
+	Hidden  int    // processes that are there and of which that is hidden
 }
 
-func (e *NoProcessError) Error() string { return "no process has that command" }
+func (e *NoProcessError) Error() string { return "no process is as wanted" }
 
 // states are the states of RFC 9293 by their number in the kernel's
 // include/net/tcp_states.h, and by the name that ss(8) has for them.

@@ -55,18 +55,16 @@ func (o *owner) open() (err error) {
 // tables of descriptors that it has, if it is wanted and may be read.
 func (t *taker) find(pid int) (owners []*owner) {
 	dir := "/proc/" + strconv.Itoa(pid)
-	if len(t.query.Commands) > 0 {
-		command, err := os.ReadFile(dir + "/comm")
+	if wanted, err := t.query.wantsProcess(dir); !wanted {
 		switch {
 		case err != nil && errors.Is(err, unix.EPERM):
-			t.deny(pid, errHidden) // It may have that command.
-			return nil
+			t.deny(pid, errHidden) // It may be wanted.
 		case err != nil && len(t.query.PIDs) > 0:
 			t.deny(pid, t.unseen(pid, err))
+		case err != nil && !isGone(err):
+			t.deny(pid, err)
 		}
-		if err != nil || !t.query.named(strings.TrimSuffix(string(command), "\n")) {
-			return nil
-		}
+		return nil
 	}
 	t.matched++
 	threads, err := numbers(dir + "/task")

@@ -2,6 +2,7 @@ package census
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,13 +12,15 @@ import (
 // A lister lists the sockets of processes while those that it has listed are read:
 // what it finds out is its own until it closes the channel.
 type lister struct {
-	query   *Query
-	tables  *tables        // of which it sets owned, and a taker taken
-	class   string         // the net_cls and net_prio groups of this process
-	missing []*owner       // those selected that have TCP sockets which no table has
-	users   map[int]uint32 // of the processes, if that is asked
-	unowned *int           // nil: not counted
-	err     error          // of counting
+	query     *Query
+	tables    *tables         // of which it sets owned, and a taker taken
+	class     string          // the net_cls and net_prio groups of this process
+	missing   []*owner        // those selected that have TCP sockets which no table has
+	netns     []uint64        // the network namespaces that are wanted; none: any
+	owners    map[int]uint32  // of the processes, if that is asked
+	processes map[int]Process // if that is asked
+	unowned   *int            // nil: not counted
+	err       error           // of counting
 }
 
 // A batch is sockets of one process that are wanted, or why it has no more.
@@ -89,7 +92,8 @@ func (l *lister) listOne(o *owner, buf []byte, names []string, batches chan<- ba
 		e := &l.tables.entries[i]
 		e.owned = true
 		fd, err := strconv.Atoi(name)
-		if err != nil || l.query.FD != nil && *l.query.FD != fd || !l.query.mayWant(e.local, e.remote, states[e.state]) {
+		if err != nil || l.query.FD != nil && *l.query.FD != fd || !l.query.mayWant(e.local, e.remote, states[e.state]) ||
+			len(l.netns) > 0 && !slices.Contains(l.netns, e.netns) {
 			continue
 		}
 		if o.command == "" {
@@ -98,10 +102,13 @@ func (l *lister) listOne(o *owner, buf []byte, names []string, batches chan<- ba
 				return names, err
 			}
 			o.command = strings.TrimSuffix(string(text), "\n")
-			if l.query.Users {
+			if l.query.Owners {
 				if user, err := userOf(dir); err == nil {
-					l.users[o.pid] = user
+					l.owners[o.pid] = user
 				}
+			}
+			if _, ok := l.processes[o.pid]; l.query.Details && !ok {
+				l.processes[o.pid] = processOf(dir)
 			}
 			if !l.query.Force && netClass(dir) != l.class {
 				return names, errClass

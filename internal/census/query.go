@@ -5,11 +5,19 @@ package census
 type Query struct {
 	PIDs     []int    // none: every process
 	Commands []string // of the process; none: any
-	FD       *int     // nil: any
-	States   []string // none: any
-	Listen   bool     // listening sockets too
-	Users    bool     // the users of the processes too
-	Force    bool     // even if that rewrites the net_cls class of a socket
+
+	CommandLines []string // parts of the process's arguments with spaces between them; none: any
+	Users        []uint32 // effective ones of the process; none: any
+	Units        []string // of the process, see Unit; none: any
+	NetNS        []string // of the socket: the number of a network namespace, or its name for ip-netns(8); none: any
+
+	FD      *int     // nil: any
+	States  []string // none: any
+	Listen  bool     // listening sockets too
+	Owners  bool     // the owners of the processes too
+	Details bool     // Processes and NetNSNames too
+	Limits  bool     // Limits too
+	Force   bool     // even if that rewrites the net_cls class of a socket
 
 	Local, Remote []Pattern // none: any
 }

@@ -34,6 +34,10 @@ func Take(q *Query) (*Census, error) {
 		pids = all
 	}
 	slices.Sort(pids)
+	netns, err := q.netns()
+	if err != nil {
+		return nil, err
+	}
 	own, err := namespaceOf("/proc/thread-self")
 	if err != nil {
 		return nil, fmt.Errorf("this needs /proc: %w", err)
@@ -52,12 +56,12 @@ func Take(q *Query) (*Census, error) {
 		readable = append(readable, t.find(pid)...)
 	}
 	hidden := func(d Denial) bool { return d.Reason == Hidden }
-	if t.matched == 0 && len(q.Commands) > 0 && !slices.ContainsFunc(t.Denied, func(d Denial) bool { return !hidden(d) }) {
+	if t.matched == 0 && q.describes() && !slices.ContainsFunc(t.Denied, func(d Denial) bool { return !hidden(d) }) {
 		return nil, &NoProcessError{HidePID: t.HidePID, Hidden: len(t.Denied)}
 	}
 	t.reads = true
 	t.Sockets = make([]Socket, 0, min(len(t.tables.entries), 1<<14))
-	l := &lister{query: q, tables: t.tables, class: netClass("/proc/self"), users: map[int]uint32{}}
+	l := &lister{query: q, tables: t.tables, netns: netns, class: netClass("/proc/self"), owners: map[int]uint32{}, processes: map[int]Process{}}
 	walk := func(owners []*owner) {
 		if len(t.tables.entries) > 20000 {
 			debug.SetGCPercent(percent)
@@ -86,7 +90,20 @@ func Take(q *Query) (*Census, error) {
 			t.Uncounted++
 		}
 	}
-	t.Unowned, t.Users = l.unowned, l.users
+	if len(t.Sockets) == 0 && !q.selects() {
+		for i, number := range netns {
+			if _, ok := t.tables.loaded[number]; !ok {
+				return nil, fmt.Errorf("network namespace %s: no process that may be read is in it", q.NetNS[i])
+			}
+		}
+	}
+	t.Unowned, t.Owners = l.unowned, l.owners
+	if q.Details {
+		t.Processes, t.NetNSNames = l.processes, netnsNames()
+	}
+	if q.Limits {
+		t.Limits = t.tables.limits(t.Sockets)
+	}
 	return &t.Census, l.err
 }
 
@@ -97,7 +114,7 @@ type taker struct {
 	query   *Query
 	tables  *tables
 	reading reading
-	matched int  // processes whose command is wanted
+	matched int  // processes that are wanted
 	reads   bool // all processes are found, and their sockets are being read
 }
 

@@ -15,6 +15,12 @@ var errForeign = fmt.Errorf("the sockets of other processes: not on %s, it takes
 // Take takes a census of the sockets that q wants.
 func Take(q *Query) (*Census, error) { return nil, errForeign }
 
+// Within calls f on a thread that is in the network namespace of a process.
+func Within(pid int, f func() error) error { return errForeign }
+
+// SystemLimit is that of the network namespace of the calling thread.
+func SystemLimit() (Limit, error) { return Limit{}, errForeign }
+
 // Visit reads s again and, if it is still the same socket, calls act with it.
 func (s *Socket) Visit(act func(now *Socket, sock tcpopt.Socket)) error { return errForeign }
 

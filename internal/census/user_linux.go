@@ -17,7 +17,7 @@ func userOf(dir string) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	user, err := parseUser(string(status))
+	user, err := parseUser(string(status), real)
 	if err != nil {
 		return 0, err
 	}
@@ -31,15 +31,21 @@ func userOf(dir string) (uint32, error) {
 	return makerOf(dir+"/ns/user", own, user)
 }
 
-// parseUser reads the real user of a process's status, see proc_pid_status(5).
-func parseUser(status string) (uint32, error) {
+// The users of a process, in the order of its status.
+const (
+	real      = 0
+	effective = 1
+)
+
+// parseUser reads one of the users in a process's status, see proc_pid_status(5).
+func parseUser(status string, which int) (uint32, error) {
 	_, line, _ := strings.Cut(status, "\nUid:")
 	line, _, _ = strings.Cut(line, "\n")
 	fields := strings.Fields(line)
-	if len(fields) == 0 {
+	if len(fields) <= which {
 		return 0, errors.New("no user in a status of /proc")
 	}
-	n, err := strconv.ParseUint(fields[0], 10, 32)
+	n, err := strconv.ParseUint(fields[which], 10, 32)
 	return uint32(n), err
 }
 

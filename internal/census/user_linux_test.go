@@ -37,14 +37,17 @@ func TestUserOf(t *testing.T) {
 	if user, err := userOf(dir); err != nil || user != uint32(os.Getuid()) {
 		t.Errorf("of a process in another user namespace: %d, %v, want %d", user, err, os.Getuid())
 	}
-	c, _ := take(t, Query{PIDs: []int{p.Process.Pid}, Listen: true, Users: true})
-	if user, ok := c.Users[p.Process.Pid]; !ok || user != uint32(os.Getuid()) {
-		t.Errorf("users are %v", c.Users)
+	c, _ := take(t, Query{PIDs: []int{p.Process.Pid}, Listen: true, Owners: true})
+	if user, ok := c.Owners[p.Process.Pid]; !ok || user != uint32(os.Getuid()) {
+		t.Errorf("owners are %v", c.Owners)
 	}
-	if _, err := parseUser("Name:\tx\nUid:\n"); err == nil {
+	if _, err := parseUser("Name:\tx\nUid:\n", real); err == nil {
 		t.Error("a status without a user has one")
 	}
-	if user, err := parseUser("Name:\tx\nUid:\t5\t6\t7\t8\nGid:\t9\n"); err != nil || user != 5 {
+	if user, err := parseUser("Name:\tx\nUid:\t5\t6\t7\t8\nGid:\t9\n", real); err != nil || user != 5 {
 		t.Errorf("parseUser = %d, %v, want 5", user, err)
+	}
+	if user, err := parseUser("Name:\tx\nUid:\t5\t6\t7\t8\nGid:\t9\n", effective); err != nil || user != 6 {
+		t.Errorf("parseUser = %d, %v, want 6", user, err)
 	}
 }
