@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,64 +58,9 @@ func printCensus(w io.Writer, c *census.Census, by string) {
 	case by != "":
 		printTotals(w, totals(c, by), by)
 	case len(c.Sockets) > 0:
-		t := newTable("PID", "COMMAND", "FD", "LOCAL", "REMOTE", "STATE", "KEEPALIVE", "IDLE", "INTERVAL", "COUNT",
-			"USER-TIMEOUT", "NOTICED-IDLE", "NOTICED-BUSY", "PROBES", "SILENCE", "PENDING")
-		for i := range c.Sockets {
-			printSocket(t, &c.Sockets[i])
-		}
-		t.print(w)
+		tableOf(wideColumns, c.Sockets).print(w)
 	}
 	summarize(w, c)
-}
-
-func printSocket(t *table, s *census.Socket) {
-	number := func(n int) {
-		t.text = strconv.AppendInt(t.text, int64(n), 10)
-		t.end()
-	}
-	address := func(a netip.AddrPort) {
-		t.text = a.AppendTo(t.text)
-		t.end()
-	}
-	idle, busy := s.Detection()
-	number(s.PID)
-	t.add(printable(s.Command))
-	number(s.FD)
-	address(s.Local)
-	address(s.Remote)
-	t.add(s.State, onOff(s.Config.KeepAlive == tcpopt.On), s.Config.Idle.String(), s.Config.Interval.String())
-	number(s.Config.Count)
-	t.add(userTimeout(s), idleDetection(idle), busyDetection(busy))
-	if s.Counted {
-		number(s.Probes)
-	} else {
-		t.add("-")
-	}
-	if s.Counted && s.Heard {
-		t.add(tenths(s.Silence).String())
-	} else {
-		t.add("-")
-	}
-	if s.HasPending {
-		t.text = strconv.AppendUint(t.text, s.Pending, 10)
-	} else {
-		t.text = append(t.text, '-')
-	}
-	switch {
-	case s.Shut:
-		t.text = append(t.text, " shut"...)
-	case s.Stuck:
-		t.text = append(t.text, " stuck"...)
-	}
-	t.end()
-}
-
-// userTimeout is "-" for a socket that has none.
-func userTimeout(s *census.Socket) string {
-	if !s.HasUserTimeout {
-		return "-"
-	}
-	return s.Config.UserTimeout.String()
 }
 
 // summarize says what was counted, and whatever could not be seen.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -68,14 +67,24 @@ func totals(c *census.Census, by string) []total {
 }
 
 func printTotals(w io.Writer, totals []total, by string) {
-	t := newTable(strings.ToUpper(by), "SOCKETS", "OFF", "NEVER-NOTICED", "SLOWEST-IDLE", "BUSY-SYSTEM", "SUSPECT")
-	for _, sum := range totals {
-		slowest := "-"
-		if sum.Slowest != nil {
-			slowest = sum.slowest.String()
+	columns := append([]column[total]{
+		{strings.ToUpper(by), func(b []byte, t *total) []byte { return append(b, printable(t.By)...) }},
+	}, totalColumns...)
+	tableOf(columns, totals).print(w)
+}
+
+// totalColumns are all that ls -by has, after what it is by. A new one comes after
+// the others.
+var totalColumns = []column[total]{
+	{"SOCKETS", func(b []byte, t *total) []byte { return appendInt(b, t.Sockets) }},
+	{"OFF", func(b []byte, t *total) []byte { return appendInt(b, t.Off) }},
+	{"NEVER-NOTICED", func(b []byte, t *total) []byte { return appendInt(b, t.Unbounded) }},
+	{"SLOWEST-IDLE", func(b []byte, t *total) []byte {
+		if t.Slowest == nil {
+			return append(b, '-')
 		}
-		t.add(printable(sum.By), strconv.Itoa(sum.Sockets), strconv.Itoa(sum.Off), strconv.Itoa(sum.Unbounded),
-			slowest, strconv.Itoa(sum.Busy), strconv.Itoa(sum.Suspect))
-	}
-	t.print(w)
+		return appendTime(b, t.slowest)
+	}},
+	{"BUSY-SYSTEM", func(b []byte, t *total) []byte { return appendInt(b, t.Busy) }},
+	{"SUSPECT", func(b []byte, t *total) []byte { return appendInt(b, t.Suspect) }},
 }

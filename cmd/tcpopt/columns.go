@@ -1,0 +1,104 @@
+package main
+
+import (
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/census"
+)
+
+// A column is one fact of each T that a table is of.
+type column[T any] struct {
+	head string
+	cell func(text []byte, of *T) []byte // appends it to text
+}
+
+// wideColumns are all that ls has. Programs may count them: a new one comes after
+// the others.
+var wideColumns = []column[census.Socket]{
+	{"PID", func(b []byte, s *census.Socket) []byte { return appendInt(b, s.PID) }},
+	{"COMMAND", func(b []byte, s *census.Socket) []byte { return append(b, printable(s.Command)...) }},
+	{"FD", func(b []byte, s *census.Socket) []byte { return appendInt(b, s.FD) }},
+	{"LOCAL", func(b []byte, s *census.Socket) []byte { return appendAddress(b, s.Local) }},
+	{"REMOTE", func(b []byte, s *census.Socket) []byte { return appendAddress(b, s.Remote) }},
+	{"STATE", func(b []byte, s *census.Socket) []byte { return append(b, s.State...) }},
+	{"KEEPALIVE", func(b []byte, s *census.Socket) []byte {
+		return append(b, onOff(s.Config.KeepAlive == tcpopt.On)...)
+	}},
+	{"IDLE", func(b []byte, s *census.Socket) []byte { return appendTime(b, s.Config.Idle) }},
+	{"INTERVAL", func(b []byte, s *census.Socket) []byte { return appendTime(b, s.Config.Interval) }},
+	{"COUNT", func(b []byte, s *census.Socket) []byte { return appendInt(b, s.Config.Count) }},
+	{"USER-TIMEOUT", appendUserTimeout},
+	{"NOTICED-IDLE", func(b []byte, s *census.Socket) []byte {
+		idle, _ := s.Detection()
+		return append(b, idleDetection(idle)...)
+	}},
+	{"NOTICED-BUSY", func(b []byte, s *census.Socket) []byte {
+		_, busy := s.Detection()
+		return append(b, busyDetection(busy)...)
+	}},
+	{"PROBES", appendProbes},
+	{"SILENCE", appendSilence},
+	{"PENDING", appendPending},
+}
+
+func appendInt(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n), 10) }
+
+func appendAddress(b []byte, a netip.AddrPort) []byte { return a.AppendTo(b) }
+
+func appendTime(b []byte, d time.Duration) []byte { return append(b, d.String()...) }
+
+// In these "-" is what the kernel does not report of such a socket.
+
+func appendUserTimeout(b []byte, s *census.Socket) []byte {
+	if !s.HasUserTimeout {
+		return append(b, '-')
+	}
+	return appendTime(b, s.Config.UserTimeout)
+}
+
+func appendProbes(b []byte, s *census.Socket) []byte {
+	if !s.Counted {
+		return append(b, '-')
+	}
+	return appendInt(b, s.Probes)
+}
+
+func appendSilence(b []byte, s *census.Socket) []byte {
+	if !s.Counted || !s.Heard {
+		return append(b, '-')
+	}
+	return appendTime(b, tenths(s.Silence))
+}
+
+func appendPending(b []byte, s *census.Socket) []byte {
+	if s.HasPending {
+		b = strconv.AppendUint(b, s.Pending, 10)
+	} else {
+		b = append(b, '-')
+	}
+	switch {
+	case s.Shut:
+		return append(b, " shut"...)
+	case s.Stuck:
+		return append(b, " stuck"...)
+	}
+	return b
+}
+
+func tableOf[T any](columns []column[T], rows []T) *table {
+	heads := make([]string, len(columns))
+	for i := range columns {
+		heads[i] = columns[i].head
+	}
+	t := newTable(heads...)
+	for i := range rows {
+		for _, c := range columns {
+			t.text = c.cell(t.text, &rows[i])
+			t.end()
+		}
+	}
+	return t
+}
