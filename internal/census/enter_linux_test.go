@@ -27,8 +27,7 @@ func TestWithin(t *testing.T) {
 	needsTaking(t)
 	h := labtest.NewHost(t)
 	setRetries(t, h, 3)
-	p := labtest.Start(t, sleepProgram.Command(), h.Start)
-	p.Line(t)
+	p := sleeping(t, h.Start)
 	own, err := SystemLimit()
 	labtest.Need(t, err)
 	if own.Retries == 3 {
@@ -78,8 +77,7 @@ func TestWithinDenied(t *testing.T) {
 		t.Skip("needs root, to be somebody else")
 	}
 	h := labtest.NewHost(t)
-	root := labtest.Start(t, sleepProgram.Command(), h.Start)
-	root.Line(t)
+	root := sleeping(t, h.Start)
 	dir, err := os.MkdirTemp("", "tcpopt")
 	labtest.Need(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
@@ -91,8 +89,7 @@ func TestWithinDenied(t *testing.T) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		return cmd.Start()
 	}
-	theirs := labtest.Start(t, sleepProgram.Command(), as)
-	theirs.Line(t)
+	theirs := sleeping(t, as)
 	for pid, want := range map[string]string{
 		root.PID():   "process " + root.PID() + ": its namespaces may not be seen: it belongs to another user, is not dumpable or has more capabilities than this process, which needs CAP_SYS_PTRACE, as root has it",
 		theirs.PID(): "process " + theirs.PID() + ": entering its network namespace takes CAP_SYS_ADMIN, here and where the namespace was made, as root has it: as root run this, or nsenter --net --target " + theirs.PID() + " tcpopt defaults",

@@ -37,17 +37,13 @@ func TestDetails(t *testing.T) {
 	id := strings.Repeat(fmt.Sprintf("%016x", os.Getpid()), 4)
 	group := newGroup(t, "docker-"+id+".scope")
 	user := uint32(os.Getuid())
-	p := labtest.Start(t, sleepProgram.Command("\x1b[31m", "two words", "\u202e"), func(cmd *exec.Cmd) error {
+	p := sleeping(t, func(cmd *exec.Cmd) error {
 		if os.Geteuid() == 0 {
 			user = 65534
 			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
 		}
-		if err := cmd.Start(); err != nil {
-			t.Skipf("cannot start programs here: %v", err)
-		}
-		return nil
-	})
-	p.Line(t)
+		return cmd.Start()
+	}, "\x1b[31m", "two words", "\u202e")
 	labtest.Need(t, os.WriteFile(group+"/cgroup.procs", []byte(p.PID()), 0))
 	t.Cleanup(func() { // A group that has a process cannot be removed.
 		p.In.Close()
@@ -97,8 +93,7 @@ func TestDetails(t *testing.T) {
 func TestNetNS(t *testing.T) {
 	needsTaking(t)
 	h := labtest.NewHost(t)
-	p := labtest.Start(t, sleepProgram.Command(), h.Start)
-	p.Line(t)
+	p := sleeping(t, h.Start)
 	number, err := namespaceOf("/proc/" + p.PID())
 	labtest.Need(t, err)
 	words := []string{fmt.Sprint(number)}

@@ -214,17 +214,24 @@ var sleepProgram = labtest.NewProgram("sleep", func() int {
 	return 0
 })
 
-// TestEnded is of a process that ends between being found and being read: asked for
-// by its number it is a Denial, and of all processes it is none of this census.
-func TestEnded(t *testing.T) {
-	needsTaking(t)
-	p := labtest.Start(t, sleepProgram.Command(), func(cmd *exec.Cmd) error {
-		if err := cmd.Start(); err != nil {
+// sleeping starts sleepProgram by start, where programs can be.
+func sleeping(t testing.TB, start func(*exec.Cmd) error, args ...string) *labtest.Process {
+	t.Helper()
+	p := labtest.Start(t, sleepProgram.Command(args...), func(cmd *exec.Cmd) error {
+		if err := start(cmd); err != nil {
 			t.Skipf("cannot start programs here: %v", err)
 		}
 		return nil
 	})
 	p.Line(t)
+	return p
+}
+
+// TestEnded is of a process that ends between being found and being read: asked for
+// by its number it is a Denial, and of all processes it is none of this census.
+func TestEnded(t *testing.T) {
+	needsTaking(t)
+	p := sleeping(t, (*exec.Cmd).Start)
 	own, err := namespaceOf("/proc/thread-self")
 	labtest.Need(t, err)
 	for _, tt := range []struct {

@@ -6,8 +6,6 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
-
-	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
 func TestUserOf(t *testing.T) {
@@ -25,14 +23,10 @@ func TestUserOf(t *testing.T) {
 		attr.GidMappings[0].HostID = 123456
 		attr.Credential = &syscall.Credential{Uid: 7, Gid: 7, NoSetGroups: true}
 	}
-	p := labtest.Start(t, sleepProgram.Command(), func(cmd *exec.Cmd) error {
+	p := sleeping(t, func(cmd *exec.Cmd) error {
 		cmd.SysProcAttr = attr
-		if err := cmd.Start(); err != nil {
-			t.Skipf("cannot start programs here: %v", err)
-		}
-		return nil
+		return cmd.Start()
 	})
-	p.Line(t)
 	dir := fmt.Sprintf("/proc/%d", p.Process.Pid)
 	if user, err := userOf(dir); err != nil || user != uint32(os.Getuid()) {
 		t.Errorf("of a process in another user namespace: %d, %v, want %d", user, err, os.Getuid())
