@@ -177,16 +177,16 @@ func (c change) flags() string {
 		s = append(s, "-"+onOff(*c.enable))
 	}
 	if c.idle != nil {
-		s = append(s, "-idle "+c.idle.String())
+		s = append(s, "-idle "+short(*c.idle))
 	}
 	if c.interval != nil {
-		s = append(s, "-interval "+c.interval.String())
+		s = append(s, "-interval "+short(*c.interval))
 	}
 	if c.count != nil {
 		s = append(s, fmt.Sprintf("-count %d", *c.count))
 	}
 	if c.timeout != nil {
-		s = append(s, "-user-timeout "+c.timeout.String())
+		s = append(s, "-user-timeout "+short(*c.timeout))
 	}
 	return strings.Join(s, " ")
 }

@@ -33,11 +33,17 @@ var wideColumns = []column[census.Socket]{
 	{"USER-TIMEOUT", appendUserTimeout},
 	{"NOTICED-IDLE", func(b []byte, s *census.Socket) []byte {
 		idle, _ := s.Detection()
-		return append(b, idleDetection(idle)...)
+		if idle == tcpopt.Unbounded {
+			return append(b, idleDetection(idle)...)
+		}
+		return appendTime(b, idle)
 	}},
 	{"NOTICED-BUSY", func(b []byte, s *census.Socket) []byte {
 		_, busy := s.Detection()
-		return append(b, busyDetection(busy)...)
+		if busy == tcpopt.Unbounded {
+			return append(b, busyDetection(busy)...)
+		}
+		return appendTime(b, busy)
 	}},
 	{"PROBES", appendProbes},
 	{"SILENCE", appendSilence},
@@ -48,6 +54,7 @@ func appendInt(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n), 1
 
 func appendAddress(b []byte, a netip.AddrPort) []byte { return a.AppendTo(b) }
 
+// appendTime does not shorten d: programs may have learned how it looks.
 func appendTime(b []byte, d time.Duration) []byte { return append(b, d.String()...) }
 
 // In these "-" is what the kernel does not report of such a socket.

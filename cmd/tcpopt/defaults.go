@@ -48,7 +48,8 @@ func runDefaults(v *verb, args []string, stdout io.Writer) error {
 	if *asJSON {
 		return errors.Join(err, writeJSON(stdout, r))
 	}
-	return errors.Join(err, r.print(stdout))
+	w := terminalOf(stdout).writer(stdout)
+	return errors.Join(err, r.print(w), w.Flush())
 }
 
 // learn asks the system. What it could learn is in the report all the same if
@@ -188,7 +189,7 @@ func duration(s *float64, none string) string {
 	if s == nil {
 		return none
 	}
-	return time.Duration(math.Round(*s * float64(time.Second))).String()
+	return short(time.Duration(math.Round(*s * float64(time.Second))))
 }
 
 func (s setting) String() string {

@@ -71,7 +71,7 @@ func TestDefaultsInNamespace(t *testing.T) {
 	got, _ = inHost(t, `exec "$0" defaults`)
 	if want := `A new TCP socket on linux has
   keepalive     off
-  idle          10m0s
+  idle          10m
   interval      10s
   count         5
   user timeout  0s (the system's own limit)

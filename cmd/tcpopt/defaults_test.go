@@ -50,7 +50,7 @@ func TestDefaults(t *testing.T) {
 	if status := run([]string{"defaults"}, &stdout, &stderr); status != 0 {
 		t.Errorf("status %d, stderr %q", status, &stderr)
 	}
-	for _, words := range []string{"A new TCP socket on " + runtime.GOOS, "keepalive     off", "idle          " + want.Idle.String(), "SO_KEEPALIVE"} {
+	for _, words := range []string{"A new TCP socket on " + runtime.GOOS, "keepalive     off", "idle          " + short(want.Idle), "SO_KEEPALIVE"} {
 		if !strings.Contains(stdout.String(), words) {
 			t.Errorf("no %q in\n%s", words, &stdout)
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"runtime"
 	"strings"
 	"time"
@@ -42,7 +41,7 @@ func runDemo(v *verb, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return perform(scene, config, within.String(), stdout)
+	return perform(scene, config, short(*within), stdout)
 }
 
 func perform(s *scene, config tcpopt.Config, within string, stdout io.Writer) error {
@@ -54,11 +53,18 @@ func perform(s *scene, config tcpopt.Config, within string, stdout io.Writer) er
 	if err != nil {
 		return err
 	}
-	p := &play{scene: s, parties: [2]*party{first, second}, w: bufio.NewWriter(stdout)}
-	if term := os.Getenv("TERM"); term != "" && term != "dumb" {
-		p.columns = columns(stdout)
-	}
+	t := terminalOf(stdout)
+	p := &play{scene: s, parties: [2]*party{first, second}, w: t.writer(stdout)}
+	p.columns = t.drawable()
 	return p.run()
+}
+
+// drawable is the width that can be drawn over, or 0 if it cannot or is too small.
+func (t *terminal) drawable() int {
+	if t == nil || !t.moves || t.width < 60 || t.height > 0 && t.height <= lines {
+		return 0
+	}
+	return t.width
 }
 
 // A party is one of the two connections.
@@ -111,14 +117,14 @@ func (c *party) settings() string {
 	if c.config.KeepAlive != tcpopt.On {
 		return "keepalive off, as every new socket has it"
 	}
-	return fmt.Sprintf("keepalive on, idle %v, interval %v, count %d, user timeout %v",
-		c.config.Idle, c.config.Interval, c.config.Count, c.config.UserTimeout)
+	return fmt.Sprintf("keepalive on, idle %s, interval %s, count %d, user timeout %s",
+		short(c.config.Idle), short(c.config.Interval), c.config.Count, short(c.config.UserTimeout))
 }
 
 func (c *party) state() string {
 	switch {
 	case c.err != nil:
-		return fmt.Sprintf("noticed after %v, %v", tenths(c.after), c.err)
+		return fmt.Sprintf("noticed after %s, %v", short(tenths(c.after)), c.err)
 	case c.seen.Probes > 0:
 		return "connected, " + plural(c.seen.Probes, "probe") + " unanswered"
 	}
@@ -247,7 +253,7 @@ func (p *play) end(planned time.Duration) error {
 	system.KeepAlive = tcpopt.On
 	on, _ := system.DetectionTime()
 	idle, _ := first.config.DetectionTime()
-	fmt.Fprintf(p.w, "\nThe second %s; planned: %v.\n", second.state(), planned)
+	fmt.Fprintf(p.w, "\nThe second %s; planned: %s.\n", second.state(), short(planned))
 	fmt.Fprintf(p.w, "The first is still %s. While it sends nothing, it notices: %s.\n", first.state(), idleDetection(idle))
 	fmt.Fprintf(p.w, "With keepalive on, this system's times would make that %s.\n", idleDetection(on))
 	return p.w.Flush()
@@ -282,7 +288,7 @@ func (p *play) draw(since time.Duration, mark byte) {
 		c.draw(cell, mark)
 		state := c.state()
 		if c.err == nil {
-			state += fmt.Sprintf(", silent for %v", tenths(c.seen.Silence))
+			state += fmt.Sprintf(", silent for %s", short(tenths(c.seen.Silence)))
 		}
 		fmt.Fprintf(p.w, "%s\x1b[K\n  %s\x1b[K\n  %s\x1b[K\n", c.name, c.line, state)
 	}

@@ -119,12 +119,12 @@ With keepalive on, this system's times would make that (\S+)\.\r?\n$`).FindStrin
 		t.Fatalf("no verdict in %q", shown)
 	}
 	took, err := time.ParseDuration(m[1])
-	if least, most := planned-500*time.Millisecond, time.Duration(1.127*float64(planned))+time.Second; err != nil || took < least || took > most || m[2] != planned.String() {
+	if least, most := planned-500*time.Millisecond, time.Duration(1.127*float64(planned))+time.Second; err != nil || took < least || took > most || m[2] != short(planned) {
 		t.Errorf("noticed after %s, planned %s, want %v to %v and %v", m[1], m[2], least, most, planned)
 	}
 	system, err := tcpopt.Defaults()
 	system.KeepAlive = tcpopt.On
-	if on, _ := system.DetectionTime(); err != nil || m[3] != on.String() {
+	if on, _ := system.DetectionTime(); err != nil || m[3] != short(on) {
 		t.Errorf("this system's times make %s, want %v", m[3], on)
 	}
 }
@@ -159,7 +159,9 @@ func demoWithout(t testing.TB, flags ...string) *exec.Cmd {
 	return cmd
 }
 
-func TestColumns(t *testing.T) {
+func TestDrawable(t *testing.T) {
+	t.Setenv("TERM", "xterm")
+	t.Setenv("COLUMNS", "")
 	master, tty := openTerminal(t)
 	defer master.Close()
 	defer tty.Close()
@@ -171,11 +173,12 @@ func TestColumns(t *testing.T) {
 		{"unknown", 0, 0, 80},
 		{"least", lines + 1, 60, 60},
 		{"too narrow", 24, 59, 0},
+		{"far too narrow", 24, 2, 0},
 		{"too low", lines, 80, 0},
 	} {
 		labtest.Need(t, unix.IoctlSetWinsize(int(tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: tt.row, Col: tt.col}))
-		if got := columns(tty); got != tt.want {
-			t.Errorf("%s: columns = %d, want %d", tt.name, got, tt.want)
+		if got := terminalOf(tty).drawable(); got != tt.want {
+			t.Errorf("%s: drawable is %d columns, want %d", tt.name, got, tt.want)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"errors"
 	"flag"
@@ -30,19 +29,31 @@ func runLs(v *verb, args []string, stdout io.Writer) error {
 	flags.Var(wordFlag{&by, []string{"command", "remote"}}, "by", "print totals by `command|remote`, the remote address without its port")
 	check := flags.Bool("check", false, "exit with status 3 if anything matches")
 	asJSON := flags.Bool("json", false, "print a JSON object")
+	var wide wideFlag
+	flags.Var(&wide, "wide", "print all columns, as to what is no terminal; -wide=false: print what a terminal shows, to less or watch too")
 	if err := v.parse(&flags, args, stdout); err != nil {
+		if helped(err) {
+			return cmp.Or(printWords(stdout), err)
+		}
 		return err
+	}
+	if *asJSON && wide.wide != nil {
+		return misused(errors.New("-json and -wide exclude each other"))
 	}
 	q.Listen = q.Listen || slices.Contains(q.States, census.StateListen)
 	c, err := sel.take()
 	if err != nil {
 		return err
 	}
-	w := bufio.NewWriterSize(stdout, 1<<16)
+	t := wide.terminal(stdout)
+	if *asJSON {
+		t = nil
+	}
+	w := t.writer(stdout)
 	if *asJSON {
 		err = writeJSON(w, newListing(c, by))
 	} else {
-		printCensus(w, c, by)
+		printCensus(w, c, by, t)
 	}
 	if err := errors.Join(append(failures(c, q, "-force"), cmp.Or(err, w.Flush()))...); err != nil {
 		return err
@@ -53,14 +64,50 @@ func runLs(v *verb, args []string, stdout io.Writer) error {
 	return nil
 }
 
-func printCensus(w io.Writer, c *census.Census, by string) {
+// A wideFlag is nil where neither was asked for.
+type wideFlag struct{ wide *bool }
+
+func (f *wideFlag) String() string   { return "" }
+func (f *wideFlag) IsBoolFlag() bool { return true }
+
+func (f *wideFlag) Set(s string) error {
+	wide, err := strconv.ParseBool(s)
+	if err != nil {
+		return errors.New("want true or false")
+	}
+	f.wide = &wide
+	return nil
+}
+
+// terminal is what to fit the output to, or nil.
+func (f *wideFlag) terminal(stdout io.Writer) *terminal {
+	t := terminalOf(stdout)
+	switch {
+	case f.wide != nil && *f.wide:
+		return nil
+	case f.wide != nil && t == nil:
+		return newTerminal(0)
+	}
+	return t
+}
+
+// printCensus fits what it prints to t, if that is not nil.
+func printCensus(w io.Writer, c *census.Census, by string, t *terminal) {
 	switch {
 	case by != "":
-		printTotals(w, totals(c, by), by)
-	case len(c.Sockets) > 0:
+		printTotals(w, totals(c, by), by, t)
+	case len(c.Sockets) == 0:
+	case t == nil:
 		tableOf(wideColumns, c.Sockets).print(w)
+	default:
+		worst := slices.Clone(c.Sockets)
+		slices.SortStableFunc(worst, func(a, b census.Socket) int { return worse(&a, &b) })
+		printScreen(w, t, socketColumns, worst)
 	}
 	summarize(w, c)
+	if t != nil && len(c.Sockets) > 0 {
+		w.Write(append(t.paint(nil, dim, "tcpopt ls -wide has all columns, -h explains them."), '\n'))
+	}
 }
 
 // summarize says what was counted, and whatever could not be seen.

@@ -113,7 +113,7 @@ func verbs() []*verb {
 		{name: "defaults", args: "[-json]",
 			help:    "print this system's keepalive defaults and where they are set",
 			example: "tcpopt defaults -json", run: runDefaults},
-		{name: "ls", args: processArgs + " " + socketArgs + " [-listen] [-by command|remote] [-check] [-json] [-force]",
+		{name: "ls", args: processArgs + " " + socketArgs + " [-listen] [-by command|remote] [-wide] [-check] [-json] [-force]",
 			help:    "list TCP sockets of other processes and when each would notice a dead peer",
 			example: "tcpopt ls -name postgres -slower 1m", run: runLs},
 		{name: "set", args: processArgs + " (-fd F | -all | " + socketArgs + ") (-within D [-no-user-timeout] | -on | -off | -idle D -interval D -count N -user-timeout D) [-dry-run] [-yes] [-force silent,unacked,window,cgroup]",

@@ -99,8 +99,9 @@ func runPlan(v *verb, args []string, stdout io.Writer) error {
 	case *asJSON:
 		err = writeJSON(w, p)
 	case chosen == nil:
+		w = terminalOf(stdout).writer(stdout)
 		p.print(w)
-	default:
+	default: // Not folded: what is pasted is a line where it was one.
 		p.printTexts(w, chosen)
 	}
 	return cmp.Or(err, w.Flush())
@@ -150,18 +151,18 @@ func (p *plan) print(w io.Writer) {
 		count = strconv.Itoa(c.Count)
 	}
 	if c.UserTimeout > 0 {
-		timeout = c.UserTimeout.String()
+		timeout = short(c.UserTimeout)
 	}
-	fmt.Fprintf(w, "To notice a dead peer within %v, a TCP socket on %s is given\n", p.within, runtime.GOOS)
+	fmt.Fprintf(w, "To notice a dead peer within %s, a TCP socket on %s is given\n", short(p.within), runtime.GOOS)
 	fmt.Fprintf(w, "  keepalive     %s\n", onOff(c.KeepAlive == tcpopt.On))
-	fmt.Fprintf(w, "  idle          %v\n", c.Idle)
-	fmt.Fprintf(w, "  interval      %v\n", c.Interval)
+	fmt.Fprintf(w, "  idle          %s\n", short(c.Idle))
+	fmt.Fprintf(w, "  interval      %s\n", short(c.Interval))
 	fmt.Fprintf(w, "  count         %s\n", count)
 	fmt.Fprintf(w, "  user timeout  %s\n", timeout)
 
 	fmt.Fprint(w, "\nidle: nothing in flight, counted from the last segment received\n")
 	for _, e := range p.Idle {
-		fmt.Fprintf(w, "  %-9v  %s\n", e.at, e.What)
+		fmt.Fprintf(w, "  %-9s  %s\n", short(e.at), e.What)
 	}
 	fmt.Fprint(w, "\nbusy: data unacknowledged, counted from when it was sent\n")
 	by := "the user timeout"
@@ -189,7 +190,7 @@ func (p *plan) print(w io.Writer) {
 			names = append(names, t.name)
 		}
 	}
-	fmt.Fprintf(w, "\nIn the terms of a program, ready to paste: tcpopt plan %v TARGET, of\n", p.within)
+	fmt.Fprintf(w, "\nIn the terms of a program, ready to paste: tcpopt plan %s TARGET, of\n", short(p.within))
 	fmt.Fprint(w, wrap("  ", "  ", strings.Join(append(names, all), " ")))
 }
 

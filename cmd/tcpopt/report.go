@@ -23,7 +23,7 @@ func (t *tally) print(w io.Writer, dry bool) {
 // print prints the job, or with dry what it would be, and adds it to sum.
 func (j *job) print(w io.Writer, dry bool, sum *tally) {
 	s := j.socket
-	fmt.Fprintf(w, "%d %s fd %d %v -> %v %s\n", s.PID, printable(s.Command), s.FD, s.Local, s.Remote, s.State)
+	fmt.Fprintf(w, "%d %s fd %d %v -> %v %s\n", s.PID, printable(s.Command), s.FD, shortAddress(s.Local), shortAddress(s.Remote), s.State)
 	fmt.Fprintf(w, "  before   %s\n", settings(&j.first, j.first.Config))
 	if j.ended != lives {
 		fmt.Fprintf(w, "  ended    %s\n", j.explainEnd())
@@ -76,7 +76,7 @@ func (j *job) printRestore(w io.Writer, undo change) {
 	}
 	undo, lost := undo.possible()
 	if !undo.empty() {
-		fmt.Fprintf(w, "  restore  tcpopt set %s %s\n", which, undo.flags())
+		fmt.Fprintf(w, restores+"tcpopt set %s %s\n", which, undo.flags())
 	}
 	if !lost.empty() {
 		fmt.Fprintf(w, "  not restorable: %s, which was the system's and cannot be set on a socket\n", strings.ReplaceAll(lost.flags(), " -", ", -"))
@@ -117,7 +117,7 @@ func (j *job) explain(dry bool) string {
 	case lacks:
 		return skipped + ": multipath TCP has no user timeout; -no-user-timeout leaves it out"
 	case shut:
-		return fmt.Sprintf("%s: the peer keeps its window shut, and a user timeout of %v would end the connection (-force window sets it, -no-user-timeout leaves it out)", skipped, d)
+		return fmt.Sprintf("%s: the peer keeps its window shut, and a user timeout of %s would end the connection (-force window sets it, -no-user-timeout leaves it out)", skipped, short(d))
 	case unacked:
 		how := "slowly on its way"
 		if s.Stuck || s.Acked == j.first.Acked {
@@ -126,7 +126,7 @@ func (j *job) explain(dry bool) string {
 		if dry {
 			how = "on its way"
 		}
-		return fmt.Sprintf("%s: data is %s (%s), and a user timeout of %v could end the connection (-force unacked sets it, -no-user-timeout leaves it out)", skipped, how, plural(int(s.Pending), "byte"), d)
+		return fmt.Sprintf("%s: data is %s (%s), and a user timeout of %s could end the connection (-force unacked sets it, -no-user-timeout leaves it out)", skipped, how, plural(int(s.Pending), "byte"), short(d))
 	case silent:
 		return j.explainSilence(dry)
 	}
@@ -142,13 +142,13 @@ func (j *job) explainSilence(dry bool) string {
 	case !s.Heard && dry:
 		return "the user timeout would be set only if the peer, silent from the start, answers"
 	case !s.Heard:
-		return fmt.Sprintf("the user timeout is left alone: the peer was silent from the start and still is, and a user timeout of %v could end the connection (-force silent sets it)", j.target.UserTimeout)
+		return fmt.Sprintf("the user timeout is left alone: the peer was silent from the start and still is, and a user timeout of %s could end the connection (-force silent sets it)", short(j.target.UserTimeout))
 	case dry:
-		return fmt.Sprintf("would be changed only if the peer, silent for %v, answers a probe", tenths(s.Silence))
+		return fmt.Sprintf("would be changed only if the peer, silent for %s, answers a probe", short(tenths(s.Silence)))
 	case j.first.Config.KeepAlive != tcpopt.On && j.asking:
-		return fmt.Sprintf("not wholly done: the peer, silent for %v, has not answered %s yet; unless it does, keepalive ends the connection (-force silent sets the rest)", tenths(s.Silence), plural(s.Probes, "probe"))
+		return fmt.Sprintf("not wholly done: the peer, silent for %s, has not answered %s yet; unless it does, keepalive ends the connection (-force silent sets the rest)", short(tenths(s.Silence)), plural(s.Probes, "probe"))
 	}
-	text := fmt.Sprintf("left alone: the peer was silent for %v and did not answer, and the change could end the connection (-force silent makes it)", tenths(s.Silence))
+	text := fmt.Sprintf("left alone: the peer was silent for %s and did not answer, and the change could end the connection (-force silent makes it)", short(tenths(s.Silence)))
 	if spent := difference(&j.left, j.first.Config); j.asking && !spent.empty() {
 		text += fmt.Sprintf("; it has %s now, which makes up for the probes that it was asked with", spent.flags())
 	}
@@ -203,12 +203,18 @@ func inherited(before, after, has tcpopt.Config) tcpopt.Switch {
 	return answer
 }
 
+// settings has the times of a keepalive that is off in parentheses: they have no
+// effect until it is switched on.
 func settings(s *census.Socket, c tcpopt.Config) string {
 	idle, busy := c.DetectionTime()
 	timeout := "none"
 	if s.HasUserTimeout {
-		timeout = c.UserTimeout.String()
+		timeout = short(c.UserTimeout)
 	}
-	return fmt.Sprintf("%s, idle %v, interval %v, count %d, user timeout %s; a dead peer is noticed: idle %s, busy %s",
-		onOff(c.KeepAlive == tcpopt.On), c.Idle, c.Interval, c.Count, timeout, idleDetection(idle), busyDetection(busy))
+	format := "off (idle %s, interval %s, count %d)"
+	if c.KeepAlive == tcpopt.On {
+		format = "on, idle %s, interval %s, count %d"
+	}
+	return fmt.Sprintf(format+", user timeout %s; a dead peer is noticed: idle %s, busy %s",
+		short(c.Idle), short(c.Interval), c.Count, timeout, idleDetection(idle), busyDetection(busy))
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -74,7 +73,7 @@ func runSet(v *verb, args []string, stdout io.Writer) error {
 			j.accepted = explainAccepted(j, acceptedBy)
 		}
 	}
-	w := bufio.NewWriter(stdout)
+	w := terminalOf(stdout).writer(stdout)
 	whole := printJobs(w, jobs, r.dry)
 	if len(r.query.PIDs)+len(r.query.Commands) == 0 {
 		printUnreadable(w, c, "-force cgroup") // Of processes that were asked for, failures says it.

@@ -100,7 +100,7 @@ func TestSet(t *testing.T) {
 	want := map[string]any{"enable": true, "idle_seconds": 15.0, "interval_seconds": 5.0, "count": 3.0, "user_timeout_seconds": 30.0, "detection_seconds": 30.0, "busy_seconds": 30.0}
 	has(t, r.PID(), plain.FD, want)
 	for _, words := range []string{
-		"before   off, idle 2h0m0s, interval 1m15s, count 9, user timeout 0s; a dead peer is noticed: idle never, busy system",
+		"before   off (idle 2h, interval 75s, count 9), user timeout 0s; a dead peer is noticed: idle never, busy system",
 		"after    on, idle 15s, interval 5s, count 3, user timeout 30s",
 		"1 changed, 0 as wanted already, 0 ended, 0 not or not wholly done",
 		"until the program reconnects or sets its own",
@@ -534,7 +534,7 @@ func TestSetGone(t *testing.T) {
 	j := newJob(&census.Socket{PID: 1 << 22, State: "established", Config: tcpopt.Config{Idle: time.Minute, Count: 7}}, &change{enable: &on}, guards{})
 	doJobs(context.Background(), []*job{j})
 	var b strings.Builder
-	if !printJobs(&b, []*job{j}, false) || !strings.Contains(b.String(), "before   off, idle 1m0s,") ||
+	if !printJobs(&b, []*job{j}, false) || !strings.Contains(b.String(), "before   off (idle 1m,") ||
 		!strings.Contains(b.String(), "ended    the descriptor was closed before it could be changed") || !strings.Contains(b.String(), "\n0 changed, 0 as wanted already, 1 ended, 0 not") || strings.Contains(b.String(), "restore") {
 		t.Errorf("printed\n%s", &b)
 	}
@@ -552,8 +552,8 @@ func TestRestore(t *testing.T) {
 		restore, impossible string
 	}{
 		{"all", 2 * s, 2 * s, 9, "-idle 2s -interval 2s -count 9", ""},
-		{"too long", 24 * time.Hour, 75 * s, 9, "-interval 1m15s -count 9", "-idle 24h0m0s"},
-		{"zero", 0, 75 * s, 0, "-interval 1m15s", "-idle 0s, -count 0"},
+		{"too long", 24 * time.Hour, 75 * s, 9, "-interval 75s -count 9", "-idle 24h"},
+		{"zero", 0, 75 * s, 0, "-interval 75s", "-idle 0s, -count 0"},
 		{"nothing", 0, 0, 200, "", "-idle 0s, -interval 0s, -count 200"},
 	} {
 		socket := &census.Socket{PID: 7, FD: 3, Command: "x", State: "established", HasUserTimeout: true,
@@ -591,7 +591,7 @@ func TestSetFails(t *testing.T) {
 	j.err = nil
 	socket.Config.Idle = 2 * d
 	b.Reset()
-	if printJobs(&b, []*job{j}, false) || !strings.Contains(b.String(), "failed: the kernel did not take -idle 1m0s") {
+	if printJobs(&b, []*job{j}, false) || !strings.Contains(b.String(), "failed: the kernel did not take -idle 1m") {
 		t.Errorf("printed\n%s", &b)
 	}
 }

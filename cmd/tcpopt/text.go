@@ -22,7 +22,7 @@ func idleDetection(d time.Duration) string {
 	if d == tcpopt.Unbounded {
 		return "never"
 	}
-	return d.String()
+	return short(d)
 }
 
 // busyDetection says system where the sysctl tcp_retries2 decides, see tcp(7).
@@ -30,7 +30,34 @@ func busyDetection(d time.Duration) string {
 	if d == tcpopt.Unbounded {
 		return "system"
 	}
-	return d.String()
+	return short(d)
+}
+
+// short is d without the zeros of its String: 2h and 75s, where that has 2h0m0s and
+// 1m15s. A flag takes it all the same.
+func short(d time.Duration) string {
+	if d > time.Minute && d < 2*time.Minute && d%time.Second == 0 {
+		return strconv.FormatInt(int64(d/time.Second), 10) + "s"
+	}
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// rough is short without what is small beside the rest, for a time to be compared.
+func rough(d time.Duration) string {
+	switch {
+	case d >= time.Hour:
+		d = d.Truncate(time.Minute)
+	case d >= time.Minute:
+		d = d.Truncate(time.Second)
+	}
+	return short(d)
 }
 
 func plural(n int, what string) string {
@@ -91,7 +118,7 @@ func (t *table) end() {
 		start = int(t.ends[len(t.ends)-1])
 	}
 	t.ends = append(t.ends, int32(len(t.text)))
-	t.widths[column] = max(t.widths[column], len(t.text)-start)
+	t.widths[column] = max(t.widths[column], width(t.text[start:]))
 }
 
 func (t *table) print(w io.Writer) {
@@ -103,7 +130,7 @@ func (t *table) print(w io.Writer) {
 		for i, end := range row {
 			line = append(line, t.text[start:end]...)
 			if i < t.columns-1 {
-				line = append(line, spaces[:t.widths[i]-(int(end)-start)+2]...)
+				line = append(line, spaces[:t.widths[i]-width(t.text[start:end])+2]...)
 			}
 			start = int(end)
 		}

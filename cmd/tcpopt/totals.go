@@ -66,7 +66,17 @@ func totals(c *census.Census, by string) []total {
 	return all
 }
 
-func printTotals(w io.Writer, totals []total, by string) {
+func printTotals(w io.Writer, totals []total, by string, t *terminal) {
+	if t != nil {
+		slices.SortStableFunc(totals, func(a, b total) int {
+			return cmp.Or(b.Suspect-a.Suspect, b.Unbounded-a.Unbounded, cmp.Compare(b.slowest, a.slowest))
+		})
+		columns := append([]screenColumn[total]{
+			{head: strings.ToUpper(by), cell: func(t *total) string { return printable(t.By) }, shorten: cutMiddle, least: 15, turn: 1},
+		}, sumColumns...)
+		printScreen(w, t, columns, totals)
+		return
+	}
 	columns := append([]column[total]{
 		{strings.ToUpper(by), func(b []byte, t *total) []byte { return append(b, printable(t.By)...) }},
 	}, totalColumns...)

@@ -52,6 +52,12 @@ func (e *exit) Error() string {
 
 func (e *exit) Unwrap() error { return e.err }
 
+// helped reports whether err ends a verb because help was asked for.
+func helped(err error) bool {
+	var e *exit
+	return errors.As(err, &e) && e.status == done
+}
+
 // misused is an err of the arguments.
 func misused(err error) error { return &exit{misuse, err} }
 

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"io"
+)
+
+// lsWords explain what ls prints: heads of columns and what stands under them.
+var lsWords = []struct {
+	title string
+	words [][2]string
+}{
+	{"In a terminal, worst first:", [][2]string{
+		{"COMMAND", "what the process calls itself, as ps -o comm shows it"},
+		{"PID", "the process"},
+		{"LOCAL", "the address on this side; where there is little room the port alone"},
+		{"REMOTE", "the address of the peer; - of a listening socket, which has none"},
+		{"KEEPALIVE", "off, or when probes are sent: 2h+9x75s is one after 2h of silence and, unanswered, one each 75s up to 9; 15s+5s has no count, which a user timeout takes the place of"},
+		{"NOTICED", "how long a dead peer goes unnoticed while nothing is in flight; never: keepalive is off; in syn-sent, when connect ends"},
+		{"BUSY", "how long while data is unacknowledged: the user timeout, or keepalive where that is sooner; system: the sysctl tcp_retries2 decides, see tcp(7)"},
+		{"NOTE", "what is out of the ordinary: signs that make a connection suspect, a state that is not established, mptcp for multipath TCP. Where there is no room it is below its line"},
+		{"…", "stands for what is left out"},
+	}},
+	{"A connection is suspect if", [][2]string{
+		{"unanswered", "keepalive has sent probes, and none of the latest was answered"},
+		{"stuck", "data was sent again, and is still not acknowledged"},
+		{"window shut", "the peer takes no more data; with -wide: shut"},
+		{"silent for", "is how long ago the peer was last heard of"},
+		{"waiting", "is data that the peer has not acknowledged"},
+	}},
+	{"To a pipe or a file, or with -wide, in the order of processes; - is what the kernel does not report:", [][2]string{
+		{"FD", "the descriptor of the socket in its process"},
+		{"STATE", "of the connection, as ss(8) names it, and listen"},
+		{"IDLE", "the silence before the first probe; without effect where KEEPALIVE is off, as INTERVAL and COUNT"},
+		{"INTERVAL", "the time between probes"},
+		{"COUNT", "of the unanswered probes that end a connection; without effect beside a user timeout"},
+		{"USER-TIMEOUT", "how long data may be unacknowledged; 0s: none is set"},
+		{"NOTICED-IDLE", "as NOTICED"},
+		{"NOTICED-BUSY", "as BUSY"},
+		{"PROBES", "that are unanswered"},
+		{"SILENCE", "how long ago the peer was last heard of"},
+		{"PENDING", "bytes that the peer has not acknowledged; shut and stuck as above"},
+	}},
+	{"With -by:", [][2]string{
+		{"SOCKETS", "how many there are"},
+		{"OFF", "those without keepalive"},
+		{"NEVER", "those whose dead peer would never be noticed while nothing is in flight; with -wide: NEVER-NOTICED"},
+		{"SLOWEST", "of the others, how long it takes at most; with -wide: SLOWEST-IDLE"},
+		{"SYSTEM", "those that while data is unacknowledged are left to the system; with -wide: BUSY-SYSTEM"},
+		{"SUSPECT", "those that are"},
+	}},
+}
+
+func printWords(stdout io.Writer) error {
+	t := terminalOf(stdout)
+	if t == nil {
+		t = newTerminal(0)
+	}
+	w := t.writer(stdout)
+	for _, part := range lsWords {
+		fmt.Fprintln(w, part.title)
+		for _, word := range part.words {
+			fmt.Fprintf(w, "  %s%*s%s\n", word[0], 14-width(word[0]), "", word[1])
+		}
+	}
+	return w.Flush()
+}
