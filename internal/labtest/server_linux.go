@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tcpopt/tcpopt/internal/netlab"
 )
 
@@ -92,27 +94,61 @@ func Launch(t testing.TB, h *netlab.Host, sig syscall.Signal, ready string, cmd 
 
 // StartPostgres starts a PostgreSQL server in h, at port 5432 of all its
 // addresses, whose user postgres needs no password.
-func StartPostgres(t testing.TB, h *netlab.Host) {
+func StartPostgres(t testing.TB, h *netlab.Host) { NewPostgres(t).Start(t, h) }
+
+// A Postgres is the files of a PostgreSQL server, which outlive its host.
+type Postgres struct {
+	dir, programs string
+	attr          func() *syscall.SysProcAttr
+}
+
+// NewPostgres makes the files.
+func NewPostgres(t testing.TB) *Postgres {
 	t.Helper()
 	initdb, err := filepath.EvalSymlinks(FindProgram(t, "initdb"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir, attr := unprivileged(t)
-	data := filepath.Join(dir, "data")
-	init := exec.Command(initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	p := &Postgres{dir, filepath.Dir(initdb), attr}
+	init := exec.Command(initdb, "-D", p.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 	init.Dir, init.SysProcAttr = dir, attr()
 	if out, err := init.CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
 	const access = "host all all all trust\n"
-	if err := os.WriteFile(filepath.Join(data, "pg_hba.conf"), []byte(access), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(p.data(), "pg_hba.conf"), []byte(access), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(filepath.Join(filepath.Dir(initdb), "postgres"), "-D", data, "-c", "listen_addresses=*", "-c", "port=5432",
+	return p
+}
+
+func (p *Postgres) data() string { return filepath.Join(p.dir, "data") }
+
+// Start starts the server as StartPostgres does. Kill ends all its processes at
+// once and returns when they are gone, after h.Close too; then it can be started
+// again on another host.
+func (p *Postgres) Start(t testing.TB, h *netlab.Host) (kill func()) {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(p.programs, "postgres"), "-D", p.data(), "-c", "listen_addresses=*", "-c", "port=5432",
 		"-c", "unix_socket_directories=", "-c", "dynamic_shared_memory_type=mmap", "-c", "fsync=off")
-	cmd.Dir, cmd.SysProcAttr = dir, attr()
+	cmd.Dir, cmd.SysProcAttr = p.dir, p.attr()
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = new(syscall.SysProcAttr)
+	}
+	cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWPID // All end with the first.
 	Launch(t, h, syscall.SIGINT, "ready to accept connections", cmd)
+	return func() {
+		t.Helper()
+		cmd.Process.Kill()
+		err := error(unix.EINTR)
+		for err == unix.EINTR {
+			err = unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil) // Launch takes it away.
+		}
+		if err != nil {
+			t.Fatal(os.NewSyscallError("waitid", err))
+		}
+	}
 }
 
 // StartRedis starts a Redis server in h, at port 6379.
