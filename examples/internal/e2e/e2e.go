@@ -19,11 +19,14 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -55,27 +58,48 @@ type line struct {
 // ends with the test.
 func Start(t testing.TB, h *netlab.Host, args ...string) *Program {
 	t.Helper()
+	stderr, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := program.Command(args...)
+	cmd.Stderr = w
 	p := &Program{lines: make(chan line, 1<<16)}
-	said, ended := []string(nil), make(chan struct{}) // said is to be read once ended is closed
+	start, ended := time.Now(), make(chan struct{})
+	var (
+		readers sync.WaitGroup
+		mu      sync.Mutex
+		said    []string
+	)
 	t.Cleanup(func() {
-		<-ended
+		close(ended)
+		stderr.Close()
+		readers.Wait()
 		if t.Failed() {
 			t.Logf("%v printed\n%s", args, strings.Join(said, "\n"))
 		}
 	})
 	p.Process = labtest.Start(t, cmd, h.Start)
+	w.Close()
 	// An example waits for no end of input, as labtest's programs do.
 	t.Cleanup(func() { p.Process.Process.Kill() })
-	go func() {
-		defer close(ended)
-		defer close(p.lines)
-		start := time.Now()
-		for s := bufio.NewScanner(p.Out); s.Scan(); {
+	read := func(r io.Reader) {
+		for s := bufio.NewScanner(r); s.Scan(); {
 			now := time.Now()
-			said = append(said, now.Sub(start).Round(time.Millisecond).String()+"\t"+s.Text())
-			p.lines <- line{s.Text(), now}
+			mu.Lock()
+			said = append(said, fmt.Sprintf("%7.3f s: %s", now.Sub(start).Seconds(), s.Text()))
+			mu.Unlock()
+			select {
+			case p.lines <- line{s.Text(), now}:
+			case <-ended:
+			}
 		}
+	}
+	readers.Go(func() { read(stderr) })
+	readers.Go(func() { read(p.Out) })
+	go func() {
+		readers.Wait()
+		close(p.lines)
 	}()
 	return p
 }
