@@ -173,7 +173,7 @@ func randomArguments(r *rand.Rand, dir string) []string {
 		case 1, 2, 3:
 			args = append(args, pick("-json", "-check", "-listen", "-suspect", "-without-keepalive", "-off", "-on", "-all", "-yes", "-dry-run", "-no-user-timeout", "--json", "-dry-run=false"))
 		default:
-			name := pick("-pid", "-pid", "-pid", "-name", "-local", "-remote", "-state", "-slower", "-by", "-fd", "-within", "-idle", "-interval", "-count", "-user-timeout", "-force")
+			name := pick("-pid", "-pid", "-pid", "-name", "-local", "-remote", "-state", "-slower", "-by", "-fd", "-within", "-idle", "-interval", "-count", "-user-timeout", "-every", "-force")
 			if r.IntN(4) == 0 {
 				args = append(args, name+"="+value(name))
 			} else {

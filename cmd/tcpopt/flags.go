@@ -45,12 +45,15 @@ func (sel *selection) take() (*census.Census, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Sockets = slices.DeleteFunc(c.Sockets, func(s census.Socket) bool {
-		idle, _ := s.Detection()
-		return sel.without && s.Config.KeepAlive == tcpopt.On || sel.slower != nil && idle <= *sel.slower ||
-			sel.quieter != nil && s.Config.MaxSilence() <= *sel.quieter || sel.suspect && !s.Suspect()
-	})
+	c.Sockets = slices.DeleteFunc(c.Sockets, func(s census.Socket) bool { return !sel.wants(&s) })
 	return c, nil
+}
+
+// wants reports whether a socket that the query has found is wanted.
+func (sel *selection) wants(s *census.Socket) bool {
+	idle, _ := s.Detection()
+	return !(sel.without && s.Config.KeepAlive == tcpopt.On || sel.slower != nil && idle <= *sel.slower ||
+		sel.quieter != nil && s.Config.MaxSilence() <= *sel.quieter || sel.suspect && !s.Suspect())
 }
 
 // once takes a flag's value, and refuses a second one: that would either take the
@@ -214,8 +217,9 @@ func (f countFlag) Set(s string) error {
 
 // timeFlag takes a duration, and a bare 0 if it may be zero.
 type timeFlag struct {
-	d    **time.Duration
-	zero bool
+	d     **time.Duration
+	zero  bool
+	least time.Duration
 }
 
 func (f timeFlag) String() string { return "" }
@@ -229,6 +233,8 @@ func (f timeFlag) Set(s string) error {
 		return errors.New("want 0 or more")
 	case d <= 0 && !f.zero:
 		return errors.New("want more than 0")
+	case d < f.least:
+		return fmt.Errorf("want %v or more", f.least)
 	}
 	*f.d = &d
 	return nil

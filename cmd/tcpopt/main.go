@@ -46,6 +46,11 @@
 // process. Its -on and -off switch keepalive, and select nothing; what has keepalive
 // off is selected by -without-keepalive, by ls too.
 //
+// With -every, set looks again each so often and changes what has come since, until
+// it is interrupted or all processes of -pid have ended. It prints what it changes,
+// with what that was before, and what it leaves alone, once a connection. What is as
+// wanted is not written again; what a program has set otherwise since is, once.
+//
 // To ask a socket, ls and set hold a duplicate of its descriptor for some
 // microseconds, and what its owner closes meanwhile is closed only then. A stop by
 // the terminal waits until none is held; SIGSTOP cannot be made to. With
@@ -116,7 +121,7 @@ func verbs() []*verb {
 		{name: "ls", args: processArgs + " " + socketArgs + " [-listen] [-by command|remote] [-wide] [-check] [-json] [-force]",
 			help:    "list TCP sockets of other processes and when each would notice a dead peer",
 			example: "tcpopt ls -name postgres -slower 1m", run: runLs},
-		{name: "set", args: processArgs + " (-fd F | -all | " + socketArgs + ") (-within D [-no-user-timeout] | -on | -off | -idle D -interval D -count N -user-timeout D) [-dry-run] [-yes] [-force silent,unacked,window,cgroup]",
+		{name: "set", args: processArgs + " (-fd F | -all | " + socketArgs + ") (-within D [-no-user-timeout] | -on | -off | -idle D -interval D -count N -user-timeout D) [-dry-run] [-yes] [-every D] [-force silent,unacked,window,cgroup]",
 			help:    "change the keepalive of live sockets of other processes",
 			example: "tcpopt set -name postgres -remote 10.0.0.0/8 -within 30s -dry-run", run: runSet},
 		{name: "plan", args: "(D | -within D | -list) [TARGET]... [-json]",

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -25,6 +26,7 @@ type request struct {
 	on, off   bool
 	all       bool
 	dry, yes  bool
+	every     *time.Duration
 	force     guards
 }
 
@@ -37,6 +39,11 @@ func runSet(v *verb, args []string, stdout io.Writer) error {
 	}
 	if err := r.check(); err != nil {
 		return misused(err)
+	}
+	if r.every != nil {
+		ctx, stop := signal.NotifyContext(context.Background(), interrupts...)
+		defer stop()
+		return r.keep(ctx, bufio.NewWriter(stdout))
 	}
 	c, err := r.take()
 	if err != nil {
@@ -101,6 +108,7 @@ func (r *request) flags(flags *flag.FlagSet) {
 	flags.Var(timeFlag{d: &r.change.timeout, zero: true}, "user-timeout", "the `time` that data may stay unacknowledged; 0: the system's own limit")
 	flags.BoolVar(&r.dry, "dry-run", false, "change nothing, print what would be")
 	flags.BoolVar(&r.yes, "yes", false, fmt.Sprintf("change more than %d sockets", unasked))
+	flags.Var(timeFlag{d: &r.every, least: time.Second}, "every", "look again each `time`, change what comes later too, and print only changes, until interrupted")
 	flags.Var(forceFlag{words: []forceWord{
 		{"silent", &r.force.silent}, {"unacked", &r.force.unacked}, {"window", &r.force.window}, {"cgroup", &r.query.Force},
 	}}, "force", "write all the same, though it may end a living connection: `silent|unacked|window|cgroup`, or several with commas. The peer has not answered; data is not acknowledged; the peer's window is shut; and cgroup, the process is in another net_cls or net_prio cgroup")
@@ -120,6 +128,10 @@ func (r *request) check() error {
 		return errors.New("-pid and -name exclude each other")
 	case q.FD != nil && len(q.PIDs) != 1:
 		return errors.New("-fd needs one -pid")
+	case r.every != nil && (r.dry || q.FD != nil):
+		return errors.New("-every excludes -dry-run and -fd")
+	case r.every != nil && !r.yes:
+		return errors.New("-every changes any number of sockets in time: it needs -yes; -dry-run shows what would be changed now")
 	case r.all && (q.FD != nil || r.filters()):
 		return errors.New("-all excludes -fd and what selects by address, state or keepalive")
 	case r.all && !process:
@@ -142,31 +154,43 @@ func (r *request) nothing() error {
 	return fmt.Errorf("no TCP connection matches: descriptor %d of process %d is %s", *q.FD, q.PIDs[0], printable(census.Descriptor(q.PIDs[0], *q.FD)))
 }
 
+// steps is the time between two steps of a job.
+const steps = 50 * time.Millisecond
+
 // doJobs waits for the peers of all jobs at the same time: many that are silent
 // take no longer than one. It ends early with ctx.
 func doJobs(ctx context.Context, jobs []*job) {
 	for len(jobs) > 0 {
-		var waiting []*job
-		for _, j := range jobs {
-			stopped := ctx.Err() != nil
-			if stopped && !j.visited {
-				j.err = errors.New("interrupted")
-				continue
-			}
-			j.hurry = stopped
-			if j.step() {
-				waiting = append(waiting, j)
-			} else if stopped && !j.written && j.ended == lives && j.err == nil {
-				j.err = errors.New("interrupted")
-			}
-		}
-		if jobs = waiting; len(jobs) > 0 {
+		if jobs, _ = stepJobs(ctx, jobs); len(jobs) > 0 {
 			select {
 			case <-ctx.Done():
-			case <-time.After(50 * time.Millisecond):
+			case <-time.After(steps):
 			}
 		}
 	}
+}
+
+// stepJobs goes on with each job, and parts those that wait for something from
+// those that are over. Once ctx is done, none waits for long.
+func stepJobs(ctx context.Context, jobs []*job) (waiting, over []*job) {
+	for _, j := range jobs {
+		stopped := ctx.Err() != nil
+		if stopped && !j.visited {
+			j.err = errors.New("interrupted")
+			over = append(over, j)
+			continue
+		}
+		j.hurry = stopped
+		if j.step() {
+			waiting = append(waiting, j)
+			continue
+		}
+		if stopped && !j.written && j.ended == lives && j.err == nil {
+			j.err = errors.New("interrupted")
+		}
+		over = append(over, j)
+	}
+	return waiting, over
 }
 
 // printJobs prints what was done, or with dry would be, and reports whether that

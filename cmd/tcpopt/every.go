@@ -1,0 +1,247 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tcpopt/tcpopt/internal/census"
+)
+
+// A keeper is set with -every: it looks again and again, and changes what is not as
+// wanted. Each look reads every socket that is selected, so that what is as wanted
+// needs no record, and what its program has set meanwhile is seen.
+type keeper struct {
+	*request
+	w         *bufio.Writer
+	processes map[int]*os.Process // those of -pid
+	records   map[identity]*record
+	jobs      []*job
+	reported  map[string]bool // what the latest look could not read
+
+	changed, dead, left int
+}
+
+// An identity is that of a socket: the kernel gives an inode number again, but
+// hardly with the same addresses.
+type identity struct {
+	inode         uint32
+	netns         uint64
+	local, remote netip.AddrPort
+}
+
+func identityOf(s *census.Socket) identity {
+	return identity{s.Inode, s.NetNS, s.Local, s.Remote}
+}
+
+// A record is of a socket that was not as wanted.
+type record struct {
+	busy    bool // its job is not over
+	refused bool // it is not wholly as wanted, which was printed
+	final   bool // no later look will change that
+	why     obstacle
+	times   int // how often it was changed
+}
+
+// mostTimes is how often a socket is changed. Setting an idle time sends a probe if
+// the silence is longer, so that what a program takes back is not set for ever; but
+// a program may set its own right after the first look has found its connection.
+const mostTimes = 2
+
+// keep keeps set what the request selects, until ctx ends or all of its processes
+// have ended.
+func (r *request) keep(ctx context.Context, w *bufio.Writer) error {
+	k := &keeper{request: r, w: w, processes: map[int]*os.Process{}, records: map[identity]*record{}}
+	for _, pid := range r.query.PIDs {
+		if p, err := os.FindProcess(pid); err == nil {
+			k.processes[pid] = p
+		}
+	}
+	start := time.Now()
+	c, errs := k.look()
+	if c == nil {
+		return errors.Join(errs...)
+	}
+	if len(r.query.PIDs) > 0 && k.gone() {
+		return errors.Join(append(errs, errors.New("no such process is left"))...)
+	}
+	fmt.Fprintf(w, "looking every %v: %s now, %d to be changed; from here on only changes are printed\n",
+		*r.every, plural(len(c.Sockets), "connection"), len(k.jobs))
+	if len(r.query.PIDs)+len(r.query.Commands) == 0 {
+		printUnreadable(w, c, "-force cgroup")
+	}
+	tick := time.NewTicker(*r.every)
+	defer tick.Stop()
+	why := "interrupted"
+	for {
+		k.report(errs)
+		if !k.work(ctx, tick.C) {
+			break
+		}
+		if len(r.query.PIDs) > 0 && k.gone() {
+			why = "all processes have ended"
+			break
+		}
+		_, errs = k.look()
+	}
+	fmt.Fprintf(w, "%s after %v: %s made, %s found dead, %d not or not wholly done\n",
+		why, time.Since(start).Round(time.Second), plural(k.changed, "change"), plural(k.dead, "connection"), k.left)
+	return w.Flush()
+}
+
+// gone forgets the processes of -pid that have ended, lest their numbers be others'
+// by now, and reports whether none is left.
+func (k *keeper) gone() bool {
+	pids := k.query.PIDs
+	k.query.PIDs = nil
+	for _, pid := range pids {
+		if p := k.processes[pid]; p != nil && !hasEnded(p) {
+			k.query.PIDs = append(k.query.PIDs, pid)
+		}
+	}
+	return len(k.query.PIDs) == 0
+}
+
+// look takes a census and makes jobs of what it has that is to be changed. It
+// returns what the census is without, and no census if there can be none.
+func (k *keeper) look() (*census.Census, []error) {
+	c, err := takeCensus(&k.query)
+	var none *census.NoProcessError
+	switch {
+	case errors.As(err, &none): // Not yet.
+		c = &census.Census{}
+	case err != nil:
+		return nil, []error{err}
+	}
+	seen := map[identity]bool{}
+	for i := range c.Sockets {
+		s := &c.Sockets[i]
+		id := identityOf(s)
+		seen[id] = true
+		if r := k.records[id]; k.wants(s) && !k.change.missing(s.Config).empty() && k.due(r, s) {
+			if r == nil {
+				r = &record{}
+				k.records[id] = r
+			}
+			r.busy = true
+			own := *s // It does not keep the census from being freed.
+			k.jobs = append(k.jobs, newJob(&own, &k.change, k.force))
+		}
+	}
+	for id, r := range k.records {
+		if !seen[id] && !r.busy {
+			delete(k.records, id)
+		}
+	}
+	c.Sockets = slices.DeleteFunc(c.Sockets, func(s census.Socket) bool { return !k.wants(&s) })
+	return c, failures(c, &k.query, "-force cgroup")
+}
+
+// due reports whether s, of which r is known, is to be changed in this look. A
+// socket whose peer did not answer was asked at the price of a probe, and is not
+// asked again before its peer has given a sign.
+func (k *keeper) due(r *record, s *census.Socket) bool {
+	switch {
+	case r == nil:
+		return true
+	case r.busy || r.final:
+		return false
+	case r.times == mostTimes:
+		r.refused, r.final = true, true
+		k.left++
+		k.print(s, "left alone from now on: its program has set its own again")
+		return false
+	case r.why == silent:
+		return newJob(s, &k.change, k.force).obstacle(s) != silent
+	}
+	return true
+}
+
+// work does the jobs until the next look, and reports whether there is to be one.
+func (k *keeper) work(ctx context.Context, next <-chan time.Time) bool {
+	for {
+		if k.w.Flush() != nil {
+			return false // The error stays, and the last Flush returns it.
+		}
+		var pause <-chan time.Time
+		if len(k.jobs) > 0 {
+			waiting, over := stepJobs(ctx, k.jobs)
+			for _, j := range over {
+				k.close(j)
+			}
+			if k.jobs = waiting; len(waiting) > 0 {
+				pause = time.After(steps)
+			}
+			if k.w.Flush() != nil {
+				return false
+			}
+		}
+		if ctx.Err() != nil {
+			if len(k.jobs) == 0 {
+				return false
+			}
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-pause:
+		case <-next:
+			return true
+		}
+	}
+}
+
+// close prints what came of j, if that is new.
+func (k *keeper) close(j *job) {
+	r := k.records[identityOf(j.socket)]
+	before := r.why
+	r.busy, r.why = false, j.why
+	undo, left := difference(&j.first.Config, j.socket.Config), j.explain(false)
+	if !undo.empty() && (j.ended == lives || j.written) {
+		k.changed++
+		made := difference(&j.socket.Config, j.first.Config)
+		k.print(j.socket, fmt.Sprintf("set %s; it had %s", made.flags(), undo.flags()))
+	}
+	switch {
+	case j.ended == died || j.ended == closed && j.silent:
+		k.dead++
+		k.print(j.socket, j.explainEnd())
+	case j.ended == closed: // By its program, as programs do.
+	case left == "":
+		r.times++
+		if r.refused {
+			r.refused = false
+			k.left--
+		}
+	case !r.refused || before != j.why:
+		if !r.refused {
+			r.refused = true
+			k.left++
+		}
+		k.print(j.socket, left)
+		// What the kernel refuses or lacks, it will refuse or lack.
+		r.final = j.why == lacks || j.why == none
+	}
+}
+
+// report prints those errors that the look before did not have.
+func (k *keeper) report(errs []error) {
+	now := map[string]bool{}
+	for _, err := range errs {
+		text := strings.TrimPrefix(err.Error(), "tcpopt: ")
+		if now[text] = true; !k.reported[text] {
+			fmt.Fprintln(k.w, text)
+		}
+	}
+	k.reported = now
+}
+
+func (k *keeper) print(s *census.Socket, text string) {
+	fmt.Fprintf(k.w, "%d %s fd %d %v -> %v %s: %s\n", s.PID, printable(s.Command), s.FD, s.Local, s.Remote, s.State, text)
+}
