@@ -109,7 +109,7 @@ func NewPostgres(t testing.TB) *Postgres {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, attr := unprivileged(t)
+	dir, attr := Unprivileged(t)
 	p := &Postgres{dir, filepath.Dir(initdb), attr}
 	init := exec.Command(initdb, "-D", p.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 	init.Dir, init.SysProcAttr = dir, attr()
@@ -124,6 +124,12 @@ func NewPostgres(t testing.TB) *Postgres {
 }
 
 func (p *Postgres) data() string { return filepath.Join(p.dir, "data") }
+
+// Configure adds lines to postgresql.conf.
+func (p *Postgres) Configure(t testing.TB, lines string) {
+	t.Helper()
+	appendTo(t, filepath.Join(p.data(), "postgresql.conf"), lines)
+}
 
 // Start starts the server as StartPostgres does. Kill ends all its processes at
 // once and returns when they are gone, after h.Close too; then it can be started
@@ -152,28 +158,49 @@ func (p *Postgres) Start(t testing.TB, h *netlab.Host) (kill func()) {
 }
 
 // StartRedis starts a Redis server in h, at port 6379.
-func StartRedis(t testing.TB, h *netlab.Host) {
+func StartRedis(t testing.TB, h *netlab.Host) { StartRedisWith(t, h, "") }
+
+// StartRedisWith is StartRedis with a configuration, and returns the process.
+func StartRedisWith(t testing.TB, h *netlab.Host, conf string) (pid string) {
 	t.Helper()
-	cmd := exec.Command(FindProgram(t, "redis-server"), "--bind", h.IPv4.String(), "--protected-mode", "no", "--save", "")
-	cmd.Dir = t.TempDir()
-	Launch(t, h, syscall.SIGTERM, "Ready to accept connections", cmd)
+	cmd := exec.Command(FindProgram(t, "redis-server"), "-", "--bind", h.IPv4.String(), "--protected-mode", "no", "--save", "")
+	cmd.Dir, cmd.Stdin = t.TempDir(), strings.NewReader(conf)
+	return Launch(t, h, syscall.SIGTERM, "Ready to accept connections", cmd)
 }
 
 // StartMariaDB starts a MariaDB server in h, at port 3306, to which everybody is
 // root.
-func StartMariaDB(t testing.TB, h *netlab.Host) {
+func StartMariaDB(t testing.TB, h *netlab.Host) { StartMariaDBWith(t, h, "") }
+
+// StartMariaDBWith is StartMariaDB with an option file, and returns the process.
+func StartMariaDBWith(t testing.TB, h *netlab.Host, options string) (pid string) {
 	t.Helper()
 	server := FindProgram(t, "mariadbd")
-	dir, attr := unprivileged(t)
-	cmd := exec.Command(server, "--no-defaults", "--datadir="+dir, "--skip-grant-tables", "--bind-address="+h.IPv4.String(),
+	dir, attr := Unprivileged(t)
+	file := filepath.Join(dir, "options.cnf")
+	appendTo(t, file, options)
+	cmd := exec.Command(server, "--defaults-file="+file, "--datadir="+dir, "--skip-grant-tables", "--bind-address="+h.IPv4.String(),
 		"--port=3306", "--socket="+filepath.Join(dir, "socket"), "--innodb-use-native-aio=0", "--innodb-buffer-pool-size=8M")
 	cmd.Dir, cmd.SysProcAttr = dir, attr()
-	Launch(t, h, syscall.SIGTERM, "ready for connections", cmd)
+	return Launch(t, h, syscall.SIGTERM, "ready for connections", cmd)
 }
 
-// unprivileged returns a directory, and what makes a program that refuses root
+// appendTo adds text to a file that need not exist.
+func appendTo(t testing.TB, path, text string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Unprivileged returns a directory, and what makes a program that refuses root
 // the directory's owner.
-func unprivileged(t testing.TB) (dir string, attr func() *syscall.SysProcAttr) {
+func Unprivileged(t testing.TB) (dir string, attr func() *syscall.SysProcAttr) {
 	t.Helper()
 	// Not t.TempDir, which nobody else may enter.
 	dir, err := os.MkdirTemp("", "tcpopt-server-")
