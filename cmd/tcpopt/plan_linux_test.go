@@ -275,10 +275,19 @@ var withoutTimeout = kept{21, 7, 3, 0}
 // ends, one each, with keepalive and these values.
 func wantKept(t testing.TB, pid string, k kept, ends ...string) {
 	t.Helper()
+	for i := range ends {
+		ends[i] = "-pid " + pid + " " + ends[i]
+	}
+	wantListed(t, k, ends...)
+}
+
+// wantListed is wantKept where flags say which program.
+func wantListed(t testing.TB, k kept, ends ...string) {
+	t.Helper()
 	for _, end := range ends {
-		sockets, whole := list(t, append([]string{"-pid", pid, "-state", "established"}, strings.Fields(end)...)...)
+		sockets, whole := list(t, append(strings.Fields(end), "-state", "established")...)
 		if len(sockets) != 1 || len(whole["unreadable"].(map[string]any)) > 0 {
-			t.Fatalf("sockets %s of %s: %v", end, pid, whole)
+			t.Fatalf("sockets %s: %v", end, whole)
 		}
 		for key, want := range map[string]any{
 			"enable": true, "idle_seconds": k.idle, "interval_seconds": k.interval, "count": k.count, "user_timeout_seconds": k.userTimeout,

@@ -146,9 +146,9 @@ func TestPlanPostgres(t *testing.T) {
 	server := labtest.NewPostgres(t)
 	server.Configure(t, text)
 	server.Start(t, h)
-	r := start(t, exec.Command(findProgram(t, "psql"), "-X", "-A", "-t", "-c", "select pg_backend_pid()", "-f", "-",
+	r := start(t, exec.Command(findProgram(t, "psql"), "-X", "-A", "-t", "-c", "select inet_client_port()", "-f", "-",
 		fmt.Sprintf("host=%v user=postgres dbname=postgres", h.IPv4)), h.Start)
-	wantKept(t, r.Line(t), of42s, "-local :5432")
+	wantListed(t, of42s, fmt.Sprintf("-name postgres -local %v:5432 -remote :%s", h.IPv4, r.Line(t)))
 }
 
 func TestPlanPgBouncer(t *testing.T) {
