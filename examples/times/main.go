@@ -15,6 +15,7 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"sync"
@@ -88,13 +89,13 @@ func main() {
 	}
 }
 
-// hold accepts connections and keeps them.
+// hold accepts connections and says nothing.
 func hold(l net.Listener) {
-	for held := []net.Conn(nil); ; {
+	for {
 		c, err := l.Accept()
 		if err != nil {
 			log.Fatal(err)
 		}
-		held = append(held, c)
+		go io.Copy(io.Discard, c)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"time"
@@ -79,13 +80,13 @@ func toggle(c net.Conn, last bool) error {
 	return nil
 }
 
-// hold accepts connections and keeps them.
+// hold accepts connections and says nothing.
 func hold(l net.Listener) {
-	for held := []net.Conn(nil); ; {
+	for {
 		c, err := l.Accept()
 		if err != nil {
 			log.Fatal(err)
 		}
-		held = append(held, c)
+		go io.Copy(io.Discard, c)
 	}
 }
