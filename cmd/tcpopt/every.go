@@ -111,7 +111,7 @@ func (k *keeper) gone() bool {
 // look takes a census and makes jobs of what it has that is to be changed. It
 // returns what the census is without, and no census if there can be none.
 func (k *keeper) look() (*census.Census, []error) {
-	c, err := takeCensus(&k.query)
+	c, err := census.Take(&k.query)
 	var none *census.NoProcessError
 	switch {
 	case errors.As(err, &none): // Not yet.

@@ -194,6 +194,17 @@ func TestSetEveryUndone(t *testing.T) {
 	}
 }
 
+// TestSetEveryNobody has a command that no process has yet.
+func TestSetEveryNobody(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	p := every(t, "-name", "nobodyhasthis", "-all", "-on", "-every", "1s")
+	time.Sleep(1500 * time.Millisecond)
+	if lines := end(t, p, syscall.SIGTERM); len(lines) != 1 || !strings.Contains(lines[0], ": 0 changes made") {
+		t.Errorf("it says %q", lines)
+	}
+}
+
 // TestSetEveryRefused has what set refuses: it says so once, also of what it
 // cannot read.
 func TestSetEveryRefused(t *testing.T) {
