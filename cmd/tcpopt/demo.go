@@ -124,7 +124,7 @@ func (c *party) settings() string {
 func (c *party) state() string {
 	switch {
 	case c.err != nil:
-		return fmt.Sprintf("noticed after %s, %v", short(tenths(c.after)), c.err)
+		return fmt.Sprintf("noticed after %s, %v", rough(tenths(c.after)), c.err)
 	case c.seen.Probes > 0:
 		return "connected, " + plural(c.seen.Probes, "probe") + " unanswered"
 	}
@@ -288,7 +288,7 @@ func (p *play) draw(since time.Duration, mark byte) {
 		c.draw(cell, mark)
 		state := c.state()
 		if c.err == nil {
-			state += fmt.Sprintf(", silent for %s", short(tenths(c.seen.Silence)))
+			state += fmt.Sprintf(", silent for %s", rough(tenths(c.seen.Silence)))
 		}
 		fmt.Fprintf(p.w, "%s\x1b[K\n  %s\x1b[K\n  %s\x1b[K\n", c.name, c.line, state)
 	}

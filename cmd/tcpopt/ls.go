@@ -105,9 +105,14 @@ func printCensus(w io.Writer, c *census.Census, by string, t *terminal) {
 		printScreen(w, t, socketColumns, worst)
 	}
 	summarize(w, c)
-	if t != nil && len(c.Sockets) > 0 {
-		w.Write(append(t.paint(nil, dim, "tcpopt ls -wide has all columns, -h explains them."), '\n'))
+	if t == nil || len(c.Sockets) == 0 {
+		return
 	}
+	hint := "tcpopt ls -wide has all columns, -h explains them."
+	if by == "" && t.height > 0 && len(c.Sockets) >= t.height {
+		hint = "The worst are on top. tcpopt ls -by command sums them up, -h explains them."
+	}
+	w.Write(append(t.paint(nil, dim, cutEnd(hint, t.width)), '\n'))
 }
 
 // summarize says what was counted, and whatever could not be seen.

@@ -183,8 +183,10 @@ func conclude(stderr io.Writer, who string, err error) int {
 			return status
 		}
 	}
+	w := terminalOf(stderr).writer(stderr)
 	for _, line := range strings.Split(err.Error(), "\n") {
-		fmt.Fprintf(stderr, "%s: %s\n", who, strings.TrimPrefix(line, "tcpopt: "))
+		fmt.Fprintf(w, "%s: %s\n", who, strings.TrimPrefix(line, "tcpopt: "))
 	}
+	w.Flush()
 	return status
 }

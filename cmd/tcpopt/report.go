@@ -144,11 +144,11 @@ func (j *job) explainSilence(dry bool) string {
 	case !s.Heard:
 		return fmt.Sprintf("the user timeout is left alone: the peer was silent from the start and still is, and a user timeout of %s could end the connection (-force silent sets it)", short(j.target.UserTimeout))
 	case dry:
-		return fmt.Sprintf("would be changed only if the peer, silent for %s, answers a probe", short(tenths(s.Silence)))
+		return fmt.Sprintf("would be changed only if the peer, silent for %s, answers a probe", rough(tenths(s.Silence)))
 	case j.first.Config.KeepAlive != tcpopt.On && j.asking:
-		return fmt.Sprintf("not wholly done: the peer, silent for %s, has not answered %s yet; unless it does, keepalive ends the connection (-force silent sets the rest)", short(tenths(s.Silence)), plural(s.Probes, "probe"))
+		return fmt.Sprintf("not wholly done: the peer, silent for %s, has not answered %s yet; unless it does, keepalive ends the connection (-force silent sets the rest)", rough(tenths(s.Silence)), plural(s.Probes, "probe"))
 	}
-	text := fmt.Sprintf("left alone: the peer was silent for %s and did not answer, and the change could end the connection (-force silent makes it)", short(tenths(s.Silence)))
+	text := fmt.Sprintf("left alone: the peer was silent for %s and did not answer, and the change could end the connection (-force silent makes it)", rough(tenths(s.Silence)))
 	if spent := difference(&j.left, j.first.Config); j.asking && !spent.empty() {
 		text += fmt.Sprintf("; it has %s now, which makes up for the probes that it was asked with", spent.flags())
 	}

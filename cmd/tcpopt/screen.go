@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/tcpopt/tcpopt"
 	"github.com/tcpopt/tcpopt/internal/census"
@@ -64,7 +63,7 @@ func shortAddress(a netip.AddrPort) string {
 
 func remoteAddress(s *census.Socket) string {
 	if s.State == census.StateListen {
-		return "-"
+		return "listening"
 	}
 	return shortAddress(s.Remote)
 }
@@ -124,9 +123,9 @@ func note(s *census.Socket) string {
 		notes = append(notes, bytesOf(s.Pending)+" stuck")
 	}
 	if s.Suspect() && s.Heard {
-		notes = append(notes, "silent for "+rough(s.Silence.Round(time.Second)))
+		notes = append(notes, "silent for "+rough(tenths(s.Silence)))
 	}
-	if s.State != "established" {
+	if s.State != "established" && s.State != census.StateListen {
 		notes = append(notes, s.State)
 	}
 	if s.Protocol == "mptcp" {
@@ -291,10 +290,10 @@ func shrink[T any](widths []int, columns []screenColumn[T], room, turn int) {
 	}
 	spare := func(i int) int {
 		switch c := &columns[i]; {
-		case turn == lastTurn:
-			return widths[i] - max(c.least/2, 4)
 		case c.shorten == nil || c.turn > turn:
 			return 0
+		case turn == lastTurn:
+			return widths[i] - max(c.least/2, 4)
 		default:
 			return widths[i] - c.least
 		}

@@ -14,7 +14,7 @@ var lsWords = []struct {
 		{"COMMAND", "what the process calls itself, as ps -o comm shows it"},
 		{"PID", "the process"},
 		{"LOCAL", "the address on this side; where there is little room the port alone"},
-		{"REMOTE", "the address of the peer; - of a listening socket, which has none"},
+		{"REMOTE", "the address of the peer, or listening: then connections inherit what it has"},
 		{"KEEPALIVE", "off, or when probes are sent: 2h+9x75s is one after 2h of silence and, unanswered, one each 75s up to 9; 15s+5s has no count, which a user timeout takes the place of"},
 		{"NOTICED", "how long a dead peer goes unnoticed while nothing is in flight; never: keepalive is off; in syn-sent, when connect ends"},
 		{"BUSY", "how long while data is unacknowledged: the user timeout, or keepalive where that is sooner; system: the sysctl tcp_retries2 decides, see tcp(7)"},
