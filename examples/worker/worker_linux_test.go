@@ -136,7 +136,7 @@ func TestSilent(t *testing.T) {
 		case r := <-l.ends:
 			t.Errorf("ended with %v, want that it waits", attr(t, r, "err"))
 		case <-time.After(long):
-			e2e.Figure(t, "`worker -silence=-1s`: still waiting", long)
+			e2e.Figure(t, "worker -silence=-1s: still waiting", long)
 		}
 	})
 	t.Run("after", func(t *testing.T) {
@@ -161,8 +161,8 @@ func TestSilent(t *testing.T) {
 		if got, least := seconds(t, ended, "session_duration_secs"), 8*ping; got < least || got > least+time.Second+slack {
 			t.Errorf("session_duration_secs is %v, want a little more than %v", got, least)
 		}
-		e2e.Figure(t, "`worker`: idle timeout of three pings a second apart, counted from the last message", silent)
-		e2e.Figure(t, "`worker`: from then to a new session", again)
+		e2e.Figure(t, "worker: idle timeout of three pings a second apart, counted from the last message", silent)
+		e2e.Figure(t, "worker: from then to a new session", again)
 	})
 }
 

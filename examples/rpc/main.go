@@ -1,0 +1,138 @@
+// Command rpc is a client and a server that speak JSON-RPC, with a router between
+// them that may forget. So the client makes a call that does nothing when the line
+// was quiet, and gives the answer little time. A lost connection ends soon; a slow
+// one does not, since the timer looks at what the other end has acknowledged.
+//
+//	go run ./rpc                    client and server, on this machine
+//	go run ./rpc -serve :1234       the server alone
+//	go run ./rpc -connect host:1234 the client alone
+//
+// What to look at, where both run: the server takes 125 kB a second, 1 Mbit/s. The
+// upload lasts for 16 s and the do-nothing call waits behind it, for longer than the
+// timer, and yet it is finished. With -progress=false it never is. Over a network,
+// cut the cable in mid-upload, or have NAT forget: -rest=1h, and then -idle=0.
+package main
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"net/rpc"
+	"net/rpc/jsonrpc"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/liveness"
+)
+
+var (
+	serve    = flag.String("serve", "", "be the server at this `address`")
+	connect  = flag.String("connect", "", "be a client of the server at this `address`")
+	rest     = flag.Duration("rest", 5*time.Second, "be busy for so long, then quiet for so long, and call again")
+	idle     = flag.Duration("idle", time.Second, "make the do-nothing call after so much silence (0: never)")
+	timeout  = flag.Duration("timeout", 2*time.Second, "its answer may take so long")
+	progress = flag.Bool("progress", true, "look at what was acknowledged")
+)
+
+func main() {
+	flag.Parse()
+	if *connect == "" {
+		l, err := net.Listen("tcp", cmp.Or(*serve, "127.0.0.1:0"))
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println("listening on", l.Addr())
+		*connect = l.Addr().String()
+		if *serve != "" {
+			serveAll(l)
+		}
+		go serveAll(l)
+	}
+	for {
+		err := session()
+		if err == nil {
+			return
+		}
+		fmt.Println("lost:", err)
+		time.Sleep(time.Second)
+	}
+}
+
+// session works over one connection.
+func session() error {
+	c, err := dial(*connect)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	defer c.monitor.Stop()
+	start := time.Now()
+	did := func(what string) {
+		if err == nil {
+			fmt.Printf("%s %.1f s, %d do-nothing calls\n", what, time.Since(start).Seconds(), c.nothing.Swap(0))
+			start = time.Now()
+		}
+	}
+	fmt.Println("uploading")
+	err = c.call("Server.Upload", strings.Repeat("x", 2e6))
+	did("uploaded for")
+	for ; err == nil && time.Since(start) < *rest; time.Sleep(*rest / 50) {
+		err = c.call("Server.Upload", "x")
+	}
+	did("busy for")
+	if err == nil {
+		select {
+		case <-time.After(*rest):
+			did("quiet for")
+			err = c.call("Server.Upload", "x")
+			did("answered within")
+		case <-c.lost.Done():
+		}
+	}
+	return cmp.Or(context.Cause(c.lost), err) // Calls do not know why they ended.
+}
+
+type client struct {
+	*rpc.Client
+	monitor liveness.Monitor
+	lost    context.Context // its cause is the verdict
+	nothing atomic.Int32    // do-nothing calls
+}
+
+func dial(address string) (*client, error) {
+	conn, err := net.DialTimeout("tcp", address, 5*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	c := &client{Client: jsonrpc.NewClient(conn)}
+	lost, lose := context.WithCancelCause(context.Background())
+	c.lost = lost
+	c.monitor.Idle, c.monitor.Timeout = *idle, *timeout
+	c.monitor.Probe = func() error { c.nothing.Add(1); return c.call("Server.Nothing", "") }
+	c.monitor.Dead = func(err error) {
+		lose(err)
+		conn.(*net.TCPConn).SetLinger(0) // What waits to be sent is of no use.
+		conn.Close()                     // It ends all calls.
+	}
+	if socket, err := tcpopt.FromConn(conn); err == nil && *progress {
+		c.monitor.Progress = socket.Progress
+	}
+	if *idle > 0 {
+		c.monitor.Start()
+	}
+	return c, nil
+}
+
+// call makes a call, and tells the monitor of the answer.
+func (c *client) call(method, argument string) error {
+	err := c.Call(method, argument, new(int))
+	if err == nil {
+		c.monitor.Touch() // For systems without Progress.
+	}
+	return err
+}
