@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -65,7 +66,7 @@ func TestCompletion(t *testing.T) {
 		if flags := regexp.MustCompile(`(?m)^  -\S+`).FindAllString(help, -1); flags != nil {
 			want = strings.Fields(strings.Join(flags, " "))
 		}
-		for _, words := range [][]string{{v.name, ""}, {v.name, "-"}, {v.name, "x", "-"}} {
+		for _, words := range [][]string{{v.name, "-"}, {v.name, "x", "-"}} {
 			if got := completions(t, dir, append([]string{"tcpopt"}, words...)...); !slices.Equal(got, want) {
 				t.Errorf("after %q: %q, want %q", words, got, want)
 			}
@@ -79,13 +80,15 @@ func TestCompletion(t *testing.T) {
 		{"./tcpopt me", "metrics"},
 		{"~/tcpopt me", "metrics"},
 		{dir + "/tcpopt me", "metrics"},
-		{"./none ", ""},
 		{"tcpopt nonsense -", ""},
 		{"tcpopt help -", ""},
 		{"tcpopt defaults -", "-json"},
 		{"tcpopt set -o", "-off\n-on"},
 		{"tcpopt ls -by ", "command\nremote"},
 		{"tcpopt ls -by r", "remote"},
+		{"tcpopt plan 30s s", "ssh\nsshd\nsysctl\nsystemd"},
+		{"tcpopt plan 30s nginx a", "all"},
+		{"tcpopt completion ", "bash\nzsh\nfish"},
 		{"tcpopt ls -state ", strings.Join(census.States(), "\n")},
 		{"tcpopt ls -state syn", "syn-sent\nsyn-recv"},
 		{"tcpopt ls -slower ", ""},
@@ -142,17 +145,22 @@ func TestCompletionProcesses(t *testing.T) {
 	}
 }
 
-// TestCompletionInteractive types at a terminal.
-func TestCompletionInteractive(t *testing.T) {
-	t.Parallel()
-	dir := installed(t)
-	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+// A typist is at a terminal, whose screen it reads.
+type typist struct {
+	*os.File
+	shell string
+}
+
+// atTerminal starts an interactive shell in dir, where tcpopt is the command.
+func atTerminal(t *testing.T, dir string, cmd *exec.Cmd) typist {
+	t.Helper()
+	f, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		t.Skipf("no terminals here: %v", err)
 	}
-	defer terminal.Close()
+	t.Cleanup(func() { f.Close() })
 	var n uint32
-	rc, err := terminal.SyscallConn()
+	rc, err := f.SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,37 +176,132 @@ func TestCompletionInteractive(t *testing.T) {
 	if err != nil {
 		t.Skipf("no terminals here: %v", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "one file.prom"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("bash", "--norc", "--noprofile", "-i")
-	cmd.Dir = dir
-	cmd.Env = append(completing(dir), "TERM=dumb", "INPUTRC=/dev/null")
+	cmd.Dir, cmd.Env = dir, append(completing(dir), "TERM=dumb", "INPUTRC=/dev/null")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	start(t, cmd, func(cmd *exec.Cmd) error {
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = end, end, end
 		defer end.Close()
 		return cmd.Start()
 	})
-	terminal.SetDeadline(time.Now().Add(20 * time.Second))
-	seen, buf := "", make([]byte, 4096)
-	for _, tt := range []struct{ keys, want string }{
-		{"source <(tcpopt completion); complete -p tcpopt\n", "complete -F _tcpopt tcpopt\r\n"},
-		{"tcpopt def\t-js\t", "tcpopt defaults -json "},
-		{"\x15./tcpopt ls -stat\tlis\t", "./tcpopt ls -state listen "},
-		{"\x15~/tcpopt metr\t-o one\t", `~/tcpopt metrics -o one\ file.prom `},
-		{"\x15tcpopt ls -by \t\t", "command  remote"},
-	} {
-		if _, err := io.WriteString(terminal, tt.keys); err != nil {
-			t.Fatal(err)
+	f.SetDeadline(time.Now().Add(30 * time.Second))
+	t.Cleanup(func() { io.WriteString(f, "\x15exit\n") })
+	return typist{f, cmd.Path}
+}
+
+// types types keys and waits until the terminal shows want.
+func (at typist) types(t *testing.T, keys, want string) {
+	t.Helper()
+	if _, err := io.WriteString(at, keys); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 4096)
+	for seen := ""; !strings.Contains(seen, want); {
+		n, err := at.Read(buf)
+		if err != nil {
+			t.Fatalf("%s: after %q, the terminal shows %q, then: %v, want %q", at.shell, keys, seen, err, want)
 		}
-		for seen = ""; !strings.Contains(seen, tt.want); {
-			n, err := terminal.Read(buf)
-			if err != nil {
-				t.Fatalf("after %q, the terminal shows %q, then: %v, want %q", tt.keys, seen, err, tt.want)
-			}
-			seen += string(buf[:n])
+		seen += string(buf[:n])
+	}
+}
+
+func TestCompletionInteractive(t *testing.T) {
+	t.Parallel()
+	dir := installed(t)
+	write(t, filepath.Join(dir, "one file.prom"), "")
+	at := atTerminal(t, dir, exec.Command("bash", "--norc", "--noprofile", "-i"))
+	at.types(t, "source <(tcpopt completion); complete -p tcpopt\n", "complete -F _tcpopt tcpopt\r\n")
+	at.types(t, "tcpopt def\t-js\t", "tcpopt defaults -json ")
+	at.types(t, "\x15./tcpopt ls -stat\tlis\t", "./tcpopt ls -state listen ")
+	at.types(t, "\x15~/tcpopt metr\t-o one\t", `~/tcpopt metrics -o one\ file.prom `)
+	at.types(t, "\x15tcpopt plan 30s ngi\t", "tcpopt plan 30s nginx ")
+	at.types(t, "\x15tcpopt ls -by \t\t", "command  remote")
+}
+
+// TestCompletionZsh executes what it has completed, which there is a function that
+// prints its arguments: zsh draws only what differs.
+func TestCompletionZsh(t *testing.T) {
+	t.Parallel()
+	dir := installed(t)
+	write(t, filepath.Join(dir, "one file.prom"), "")
+	path := renamed(t, "$(touch oops)")
+	r, _ := hold(t, func(cmd *exec.Cmd) error { cmd.Path = path; return cmd.Start() })
+	at := atTerminal(t, dir, exec.Command(findProgram(t, "zsh"), "-f", "-i"))
+	at.types(t, "autoload -Uz compinit && compinit -u -D && source <(tcpopt completion zsh) && tcpopt() { print -r -- \"got:$*:\" }; print rea''dy\n", "ready\r\n")
+	for _, tt := range []struct{ keys, want string }{
+		{"tcpopt def\t-js\t", "defaults -json"},
+		{"tcpopt ls -stat\tlis\t", "ls -state listen"},
+		{"tcpopt ls -by r\t", "ls -by remote"},
+		{"tcpopt ls -pid 1 -suspect -pid " + r.PID() + "\t", "ls -pid 1 -suspect -pid " + r.PID()},
+		{"tcpopt ls -name \\$\t", "ls -name $(touch oops)"},
+		{"tcpopt set -force win\t", "set -force window"},
+		{"tcpopt metr\t-o one\t", "metrics -o one file.prom"},
+		{"tcpopt plan 30s ngi\tpgb\t-js\t", "plan 30s nginx pgbouncer -json"},
+		{"tcpopt comp\tfi\t", "completion fish"},
+		{"tcpopt demo -x\t", "demo -x"},
+	} {
+		// The blank that a completion adds belongs to no argument.
+		at.types(t, tt.keys+"\n", "got:"+tt.want+":")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "oops")); err == nil {
+		t.Error("the name was executed")
+	}
+}
+
+func TestCompletionFish(t *testing.T) {
+	t.Parallel()
+	dir := installed(t)
+	write(t, filepath.Join(dir, "one file.prom"), "")
+	path := renamed(t, "$(touch oops)")
+	r, _ := hold(t, func(cmd *exec.Cmd) error { cmd.Path = path; return cmd.Start() })
+	want := map[string]string{
+		"tcpopt ls -by ":               "command remote",
+		"tcpopt ls -by r":              "remote",
+		"tcpopt ls -state syn":         "syn-recv syn-sent",
+		"tcpopt ls -slower ":           "",
+		"tcpopt set -force ":           "cgroup silent unacked window",
+		"tcpopt metrics -o one":        "one file.prom",
+		"tcpopt plan 30s ngi":          "nginx",
+		"tcpopt completion ":           "bash fish zsh",
+		"tcpopt def":                   "defaults",
+		"tcpopt ls -name '$(to":        "$(touch oops)",
+		"tcpopt ls -pid " + r.PID():    r.PID(),
+		"tcpopt ls -name nobodyhas":    "",
+		"tcpopt set -name ls -dry":     "-dry-run",
+		"tcpopt nonsense -":            "",
+		"tcpopt ls -without-keepalive": "-without-keepalive",
+	}
+	var names []string
+	for _, v := range verbs() {
+		names = append(names, v.name)
+		var flags []string
+		for _, f := range v.flags() {
+			flags = append(flags, "-"+f.Name)
+		}
+		want["tcpopt "+v.name+" -"] = strings.Join(flags, " ")
+	}
+	slices.Sort(names)
+	want["tcpopt "] = strings.Join(names, " ")
+	lines := slices.Collect(maps.Keys(want))
+	// complete -C prints what is offered for a line and, behind a tab, what it is.
+	cmd := exec.Command(findProgram(t, "fish"), append([]string{"--no-config", "-c",
+		`source (./tcpopt completion fish | psub); for line in $argv; complete -C $line | string replace -r '\t.*' ''; echo .; end`}, lines...)...)
+	cmd.Dir, cmd.Env, cmd.Stderr = dir, completing(dir), os.Stderr
+	out, err := io.ReadAll(start(t, cmd, plainly).Out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	offered := strings.Split(string(out), ".\n")
+	if len(offered) != len(lines)+1 {
+		t.Fatalf("fish says %q", out)
+	}
+	for i, line := range lines {
+		got := strings.Split(strings.TrimSpace(offered[i]), "\n")
+		slices.Sort(got)
+		if strings.Join(got, " ") != want[line] {
+			t.Errorf("%q: %q, want %q", line, got, want[line])
 		}
 	}
-	io.WriteString(terminal, "\x15exit\n")
+	if _, err := os.Stat(filepath.Join(dir, "oops")); err == nil {
+		t.Error("the name was executed")
+	}
 }

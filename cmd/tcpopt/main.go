@@ -8,7 +8,8 @@
 //	tcpopt plan D [TARGET...] [-json]
 //	tcpopt demo [-within D]
 //	tcpopt metrics [-o FILE]
-//	tcpopt completion
+//	tcpopt completion [bash|zsh|fish]
+//	tcpopt version
 //
 // Defaults prints the keepalive that a new socket gets, the system-wide
 // settings that it comes from, and which options a socket can get and set here,
@@ -91,8 +92,12 @@
 // it. With -o it replaces a file in one step, as the textfile collector of
 // node_exporter wants it, and removes what runs that were killed have left beside it.
 //
-// Completion prints a script for bash 4 and later, to be sourced or to be a file
-// of /etc/bash_completion.d.
+// Completion prints a script for bash 4 and later, zsh or fish: to be sourced, or to
+// be a file of /etc/bash_completion.d, _tcpopt in a folder of zsh's fpath, or
+// tcpopt.fish in a folder of fish's completions.
+//
+// Version, or -version, prints the version, the revision of the repository and
+// whether it was modified, and by what it was built, as far as the build knows.
 //
 // The exit status is 0 if all went well, 1 if something failed, 2 if the
 // arguments are wrong and 3 if ls -check found something.
@@ -133,9 +138,12 @@ func verbs() []*verb {
 		{name: "metrics", args: "[-o FILE]",
 			help:    "print counts of connections in the text format of Prometheus",
 			example: "tcpopt metrics -o /var/lib/prometheus/node-exporter/tcpopt.prom", run: runMetrics},
-		{name: "completion", args: "",
-			help:    "print a script for bash that completes the arguments of tcpopt",
-			example: "source <(tcpopt completion)", run: runCompletion},
+		{name: "completion", args: "[bash|zsh|fish]",
+			help:    "print a script by which a shell completes the arguments of tcpopt",
+			example: "source <(tcpopt completion bash)", run: runCompletion},
+		{name: "version", args: "",
+			help:    "print the version of tcpopt and what it was built from",
+			example: "tcpopt version", run: runVersion},
 	}
 }
 
@@ -158,6 +166,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 		}
 		usage(stdout)
 		return done
+	}
+	if args[0] == "-version" || args[0] == "--version" {
+		args = append([]string{"version"}, args[1:]...)
 	}
 	for _, v := range verbs() {
 		if v.name == args[0] {
