@@ -71,8 +71,8 @@ func (r *request) keep(ctx context.Context, w *bufio.Writer) error {
 	if len(r.query.PIDs) > 0 && k.gone() {
 		return errors.Join(append(errs, errors.New("no such process is left"))...)
 	}
-	fmt.Fprintf(w, "looking every %v: %s now, %d to be changed; from here on only changes are printed\n",
-		*r.every, plural(len(c.Sockets), "connection"), len(k.jobs))
+	fmt.Fprintf(w, "looking every %s: %s now, %d to be changed; from here on only changes are printed\n",
+		short(*r.every), plural(len(c.Sockets), "connection"), len(k.jobs))
 	if len(r.query.PIDs)+len(r.query.Commands) == 0 {
 		printUnreadable(w, c, "-force cgroup")
 	}
@@ -90,8 +90,8 @@ func (r *request) keep(ctx context.Context, w *bufio.Writer) error {
 		}
 		_, errs = k.look()
 	}
-	fmt.Fprintf(w, "%s after %v: %s made, %s found dead, %d not or not wholly done\n",
-		why, time.Since(start).Round(time.Second), plural(k.changed, "change"), plural(k.dead, "connection"), k.left)
+	fmt.Fprintf(w, "%s after %s: %s made, %s found dead, %d not or not wholly done\n",
+		why, short(time.Since(start).Round(time.Second)), plural(k.changed, "change"), plural(k.dead, "connection"), k.left)
 	return w.Flush()
 }
 
@@ -243,5 +243,5 @@ func (k *keeper) report(errs []error) {
 }
 
 func (k *keeper) print(s *census.Socket, text string) {
-	fmt.Fprintf(k.w, "%d %s fd %d %v -> %v %s: %s\n", s.PID, printable(s.Command), s.FD, s.Local, s.Remote, s.State, text)
+	fmt.Fprintf(k.w, "%d %s fd %d %v -> %v %s: %s\n", s.PID, printable(s.Command), s.FD, shortAddress(s.Local), shortAddress(s.Remote), s.State, text)
 }

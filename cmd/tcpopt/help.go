@@ -26,6 +26,16 @@ func (v *verb) printHelp(w io.Writer) {
 		value, help := flag.UnquoteUsage(f)
 		fmt.Fprintf(w, "%s\n%s", strings.TrimRight("  -"+f.Name+" "+value, " "), wrap("    \t", "    \t", help))
 	}
+	for _, part := range v.words {
+		fmt.Fprintf(w, "\n%s", wrap("", "", part.title))
+		for _, word := range part.words {
+			first := fmt.Sprintf("  %-14s", word[0])
+			fmt.Fprint(w, wrap(first, strings.Repeat(" ", cells(first)), word[1]))
+		}
+	}
+	if len(v.words) > 0 {
+		fmt.Fprintln(w)
+	}
 	fmt.Fprintf(w, "example: %s\n", v.example)
 }
 

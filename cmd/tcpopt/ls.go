@@ -32,9 +32,6 @@ func runLs(v *verb, args []string, stdout io.Writer) error {
 	var wide wideFlag
 	flags.Var(&wide, "wide", "print all columns, as to what is no terminal; -wide=false: print what a terminal shows, to less or watch too")
 	if err := v.parse(&flags, args, stdout); err != nil {
-		if helped(err) {
-			return cmp.Or(printWords(stdout), err)
-		}
 		return err
 	}
 	if *asJSON && wide.wide != nil {

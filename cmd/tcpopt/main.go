@@ -125,7 +125,7 @@ func verbs() []*verb {
 			example: "tcpopt defaults -json", run: runDefaults},
 		{name: "ls", args: processArgs + " " + socketArgs + " [-listen] [-by command|remote] [-wide] [-check] [-json] [-force]",
 			help:    "list TCP sockets of other processes and when each would notice a dead peer",
-			example: "tcpopt ls -name postgres -slower 1m", run: runLs},
+			example: "tcpopt ls -name postgres -slower 1m", words: lsWords, run: runLs},
 		{name: "set", args: processArgs + " (-fd F | -all | " + socketArgs + ") (-within D [-no-user-timeout] | -on | -off | -idle D -interval D -count N -user-timeout D) [-dry-run] [-yes] [-every D] [-force silent,unacked,window,cgroup]",
 			help:    "change the keepalive of live sockets of other processes",
 			example: "tcpopt set -name postgres -remote 10.0.0.0/8 -within 30s -dry-run", run: runSet},

@@ -197,7 +197,7 @@ func TestHelp(t *testing.T) {
 		verb := v.name
 		var stdout, stderr bytes.Buffer
 		status := run([]string{verb, "-h"}, &stdout, &stderr)
-		if status != 0 || stderr.Len() > 0 || !regexp.MustCompile(`\nexample: .*\btcpopt `+verb+`\b.*\n`).MatchString(stdout.String()) {
+		if status != 0 || stderr.Len() > 0 || !regexp.MustCompile(`\nexample: .*\btcpopt `+verb+`\b.*\n$`).MatchString(stdout.String()) {
 			t.Errorf("%s -h: status %d, stdout %q, stderr %q", verb, status, &stdout, &stderr)
 		}
 		for _, m := range regexp.MustCompile(`(?m)^  (-\S+)`).FindAllStringSubmatch(stdout.String(), -1) {

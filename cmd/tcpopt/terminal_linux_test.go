@@ -63,10 +63,10 @@ func TestLsTerminal(t *testing.T) {
 	const device, linkLocal, global = "enp0s31f6np0s31", "fe80::1234:5678:9abc:def0", "2001:db8:1234:5678:9abc:def0:1111:2222"
 	for _, args := range []string{
 		"link add " + device + " type veth peer name other",
-		"link set " + device + " up",
 		"link set other up",
+		"link set " + device + " up",
 		"addr add " + linkLocal + "/64 dev " + device + " nodad",
-		"addr add " + global + "/64 dev " + device + " nodad",
+		"addr add " + global + "/128 dev lo nodad",
 	} {
 		cmd := exec.Command(ip, strings.Fields(args)...)
 		labtest.Need(t, h.Start(cmd))

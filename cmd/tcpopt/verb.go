@@ -10,6 +10,7 @@ import (
 // A verb is the first argument, and what it does.
 type verb struct {
 	name, args, help, example string
+	words                     []glossary // of its output
 	run                       func(v *verb, args []string, stdout io.Writer) error
 	describe                  func(*flag.FlagSet) // If not nil, it gets the flags, and nothing is run.
 }
@@ -51,12 +52,6 @@ func (e *exit) Error() string {
 }
 
 func (e *exit) Unwrap() error { return e.err }
-
-// helped reports whether err ends a verb because help was asked for.
-func helped(err error) bool {
-	var e *exit
-	return errors.As(err, &e) && e.status == done
-}
 
 // misused is an err of the arguments.
 func misused(err error) error { return &exit{misuse, err} }

@@ -1,15 +1,13 @@
 package main
 
-import (
-	"fmt"
-	"io"
-)
-
-// lsWords explain what ls prints: heads of columns and what stands under them.
-var lsWords = []struct {
+// A glossary explains words that a verb prints.
+type glossary struct {
 	title string
-	words [][2]string
-}{
+	words [][2]string // each with what it means
+}
+
+// lsWords are the heads of the columns of ls, and what stands under them.
+var lsWords = []glossary{
 	{"In a terminal, worst first:", [][2]string{
 		{"COMMAND", "what the process calls itself, as ps -o comm shows it"},
 		{"PID", "the process"},
@@ -25,8 +23,8 @@ var lsWords = []struct {
 		{"unanswered", "keepalive has sent probes, and none of the latest was answered"},
 		{"stuck", "data was sent again, and is still not acknowledged"},
 		{"window shut", "the peer takes no more data; with -wide: shut"},
-		{"silent for", "is how long ago the peer was last heard of"},
-		{"waiting", "is data that the peer has not acknowledged"},
+		{"silent for", "how long ago the peer was last heard of"},
+		{"waiting", "data that the peer has not acknowledged"},
 	}},
 	{"To a pipe or a file, or with -wide, in the order of processes; - is what the kernel does not report:", [][2]string{
 		{"FD", "the descriptor of the socket in its process"},
@@ -49,19 +47,4 @@ var lsWords = []struct {
 		{"SYSTEM", "those that while data is unacknowledged are left to the system; with -wide: BUSY-SYSTEM"},
 		{"SUSPECT", "those that are"},
 	}},
-}
-
-func printWords(stdout io.Writer) error {
-	t := terminalOf(stdout)
-	if t == nil {
-		t = newTerminal(0)
-	}
-	w := t.writer(stdout)
-	for _, part := range lsWords {
-		fmt.Fprintln(w, part.title)
-		for _, word := range part.words {
-			fmt.Fprintf(w, "  %s%*s%s\n", word[0], 14-width(word[0]), "", word[1])
-		}
-	}
-	return w.Flush()
 }
