@@ -29,6 +29,23 @@
 // that. A socket is not seen if no process that may be read is in its network
 // namespace.
 //
+// In a terminal ls fits its width, or that of COLUMNS. What needs attention comes
+// first, in red unless NO_COLOR is set: suspect connections with what makes them so,
+// then those that take longest to notice a dead peer.
+//
+//	COMMAND         PID  LOCAL   REMOTE                 KEEPALIVE  NOTICED    BUSY
+//	sync          24792  :38288  10.20.30.40:8443       off          never  system
+//	    window shut, 3693 KiB waiting, silent for 19s
+//	psql          24841  :38300  10.20.30.7:5432        off          never  system
+//	postgres      24455  :5432   [2001:db…11:2222]:609  2h+9x75s     2h11m  system
+//	redis-server  24308  :6379   10.20.30.9:44092       5m+3x100s      10m  system
+//	worker        24793  :40506  10.20.30.40:8443       15s+5s         30s     30s
+//
+// To anything but a terminal, and with -wide, it prints all columns in the order of
+// processes; new ones come after the others. With -wide=false a pipe gets what a
+// terminal does, for less(1) or watch(1). Ls -h explains the words. What set, plan and
+// defaults print to a terminal is folded between words.
+//
 // Set changes the keepalive of live sockets and prints how to restore it, even if
 // it is interrupted. It ends no connection that would have lived had it been left
 // alone. Where probes are unanswered, or the silence is so long that fewer than two
