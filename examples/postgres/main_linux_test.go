@@ -39,8 +39,10 @@ func TestCut(t *testing.T) {
 		{"pgx sends queries", "-work 10ms query", ""},
 		{"pgx waits, -within 3s", "-within 3s listen", byKernel},
 		{"pgx in a query, -within 3s", "-within 3s -work 2s query", byKernel},
+		{"pgx in a simple query, -within 3s", "-within 3s -work 2s query", byKernel},
 		{"pgx sends queries, -within 3s", "-within 3s -work 10ms query", byKernel},
 		{"pgx waits, -heartbeat 1s -timeout 2s", "-heartbeat 1s -timeout 2s listen", byMonitor},
+		{"pgx waits, -within 3s -heartbeat 1s -timeout 9s", "-within 3s -heartbeat 1s -timeout 9s listen", byKernel},
 		{"pgx waits, -idle 1s", "-idle 1s listen", byMonitor},
 		{"pgx waits, -within 9s -heartbeat 1s -timeout 2s -idle 4s", "-within 9s -heartbeat 1s -timeout 2s -idle 4s listen", byMonitor},
 		{"pgx in a query, -within 3s -heartbeat 1s -timeout 2s -idle 4s", "-within 3s -heartbeat 1s -timeout 2s -idle 4s -work 2s query", byKernel},
@@ -52,7 +54,11 @@ func TestCut(t *testing.T) {
 			db := database{far, fmt.Sprint("d", i)}
 			server := database{far, "postgres"}
 			server.ask(t, "create database "+db.name)
-			p, connected, listens := db.start(t, near, far.IPv4.String(), strings.Fields(tt.args)...)
+			hosts := far.IPv4.String()
+			if strings.Contains(tt.row, "simple") {
+				hosts += " default_query_exec_mode=simple_protocol" // In which pgx reads again, and finds EOF.
+			}
+			p, connected, listens := db.start(t, near, hosts, strings.Fields(tt.args)...)
 			if asPgx := strings.HasSuffix(connected, untouched); asPgx == strings.Contains(tt.args, "-within") {
 				t.Errorf("%s: %s", tt.args, connected)
 			}
@@ -63,37 +69,70 @@ func TestCut(t *testing.T) {
 			if strings.Contains(tt.args, "-work 2s") {
 				p.Silent(t, time.Second, "event") // The next query is on its way.
 			}
+			if listens && strings.Contains(tt.args, "-heartbeat") {
+				p.Silent(t, 2*due, "session 1") // No false alarm.
+			}
 			cut := change(t, cable.Cut)
 			if tt.lost == "" {
 				p.Silent(t, 10*due, "lost")
 				e2e.Figure(t, tt.row, time.Since(cut))
 				return
 			}
-			line, at := p.Wait(t, 2*due, "session 1: lost")
+			if tt.args == "-idle 1s listen" {
+				p.Wait(t, due, "nothing sent or received for 1s")
+				p.Wait(t, due, "nothing sent or received for 2s")
+			}
+			last, line, at := untilLost(t, p, 1)
 			e2e.Figure(t, tt.row, at.Sub(cut))
 			t.Log(line)
-			if took := at.Sub(cut); took < due/2 || !strings.Contains(line, tt.lost) {
+			if took := at.Sub(cut); took < due/2 || took > 3*due || !strings.Contains(line, tt.lost) {
 				t.Errorf("after %v: %s, want %q after %v", took, line, tt.lost, due)
 			}
 			switch {
 			case listens:
-				db.store(t, 2)
+				db.store(t, last+1)
 			case strings.Contains(tt.args, "-work 2s"):
 				// The session that is lost stores what its program does not know of.
-				db.wait(t, "select count(*) from events where id = 2")
+				db.wait(t, "select count(*) from events where id = $1", last+1)
 			}
 			change(t, cable.Heal)
 			p.Wait(t, 10*due, "connected")
-			events(t, p, 2)
+			events(t, p, last+1)
 			if listens {
-				db.store(t, 3)
+				db.store(t, last+2)
 			}
-			events(t, p, 3)
-			if n := db.ask(t, "select id from events order by id limit 3"); len(n) != 3 || n[0] != 1 || n[2] != 3 {
-				t.Errorf("the database has %v", n)
+			events(t, p, last+2)
+			if n := db.ask(t, "select count(*) from events where id <= $1", last+2)[0]; n != int64(last+2) {
+				t.Errorf("the database has %d events of %d", n, last+2)
 			}
 		})
 	}
+}
+
+// untilLost reads events, which must be those after last, in order, until the first
+// session is lost.
+func untilLost(t *testing.T, p *e2e.Program, last int) (id int, line string, at time.Time) {
+	t.Helper()
+	for {
+		line, at = p.Wait(t, 3*due, "")
+		if strings.Contains(line, "session 1: lost") {
+			return last, line, at
+		}
+		if strings.Contains(line, "event") {
+			if last++; eventOf(t, line) != last {
+				t.Fatalf("%s, want event %d", line, last)
+			}
+		}
+	}
+}
+
+func eventOf(t *testing.T, line string) (id int) {
+	t.Helper()
+	_, text, _ := strings.Cut(line, "event")
+	if _, err := fmt.Sscan(text, &id); err != nil {
+		t.Fatalf("%s: %v", line, err)
+	}
+	return id
 }
 
 // TestPowerLoss takes the power from the server's host in the middle of queries, and
@@ -114,7 +153,7 @@ func TestPowerLoss(t *testing.T) {
 	}
 	cut := time.Now()
 	kill()
-	line, at := p.Wait(t, 2*due, "session 1: lost")
+	last, line, at := untilLost(t, p, 3)
 	e2e.Figure(t, "pgx, power loss of the server, -within 3s", at.Sub(cut))
 	if !strings.Contains(line, byKernel) {
 		t.Error(line)
@@ -122,13 +161,9 @@ func TestPowerLoss(t *testing.T) {
 	files.Start(t, far)
 	change(t, cables[0].Heal)
 	p.Wait(t, 10*due, "connected")
-	line, _ = p.Wait(t, 10*due, "is stored")
-	var last int
-	if _, err := fmt.Sscanf(line[strings.Index(line, "event"):], "event %d", &last); err != nil {
-		t.Fatal(err)
-	}
-	if n := db.ask(t, "select count(*) from events where id <= $1", last)[0]; n != int64(last) {
-		t.Errorf("%d events of %d are stored", n, last)
+	events(t, p, last+1, last+2)
+	if n := db.ask(t, "select count(*) from events where id <= $1", last+2)[0]; n != int64(last+2) {
+		t.Errorf("the database has %d events of %d", n, last+2)
 	}
 	before.Silent(t, time.Until(cut.Add(10*due)), "lost")
 	e2e.Figure(t, "pgx, power loss of the server", time.Since(cut))
@@ -247,9 +282,7 @@ func change(t *testing.T, do func() error) time.Time {
 func events(t *testing.T, p *e2e.Program, ids ...int) {
 	t.Helper()
 	for _, id := range ids {
-		line, _ := p.Wait(t, 10*due, "event")
-		_, got, _ := strings.Cut(line, "event ")
-		if got = strings.TrimSuffix(got, " is stored"); got != fmt.Sprint(id) {
+		if line, _ := p.Wait(t, 10*due, "event"); eventOf(t, line) != id {
 			t.Fatalf("%s, want event %d", line, id)
 		}
 	}
