@@ -32,7 +32,7 @@ func (j *job) print(w io.Writer, dry bool, sum *tally) {
 	}
 	after, name := s.Config, "after"
 	if dry {
-		name, after = "would be", j.target
+		name, after = "planned", j.target
 	}
 	left := j.explain(dry)
 	undo := difference(&j.first.Config, after)

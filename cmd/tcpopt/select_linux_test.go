@@ -56,7 +56,7 @@ func TestSelect(t *testing.T) {
 			t.Errorf("%s: ls has %d sockets, want %d", tt.name, len(sockets), tt.want)
 		}
 		status, stdout, stderr := command(append([]string{"set", "-idle", "77s", "-dry-run"}, args...)...)
-		if got := strings.Count(stdout, "would be "); got != tt.want || tt.want > 0 && (status != 0 || stderr != "") {
+		if got := strings.Count(stdout, "  planned  ") + strings.Count(stdout, "  would be "); got != tt.want || tt.want > 0 && (status != 0 || stderr != "") {
 			t.Errorf("%s: set: status %d, stderr %q, %d would change, want %d", tt.name, status, stderr, got, tt.want)
 		}
 		if tt.want == 0 && (status != 1 || stderr != "tcpopt set: no TCP connection matches\n") {

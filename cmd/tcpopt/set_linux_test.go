@@ -91,7 +91,7 @@ func TestSet(t *testing.T) {
 	one := []string{"-pid", r.PID(), "-fd", fd}
 
 	out := set(t, append(one, "-within", "30s", "-dry-run")...)
-	if !strings.Contains(out, "would be on, idle 15s, interval 5s, count 3, user timeout 30s; a dead peer is noticed: idle 30s, busy 30s") {
+	if !strings.Contains(out, "planned  on, idle 15s, interval 5s, count 3, user timeout 30s; a dead peer is noticed: idle 30s, busy 30s") {
 		t.Errorf("dry run:\n%s", out)
 	}
 	has(t, r.PID(), plain.FD, settingsOf(plain))

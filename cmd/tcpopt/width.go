@@ -148,7 +148,10 @@ func fold(b []byte, text string, columns int) []byte {
 	hang := strings.Repeat(" ", hanging(text))
 	for width(text) > columns {
 		piece := head(text, columns+1-len(end))
-		if i := strings.LastIndexByte(text[:len(piece)+1], ' '); i > len(hang) {
+		// Better after a semicolon than in the last clause.
+		if i := strings.LastIndex(piece, "; ") + 1; i > len(piece)/2 {
+			piece = text[:i]
+		} else if i := strings.LastIndexByte(text[:len(piece)+1], ' '); i > len(hang) {
 			piece = text[:i]
 		}
 		b = append(append(b, strings.TrimRight(piece, " ")...), end...)

@@ -64,6 +64,8 @@ func TestFold(t *testing.T) {
 		{"prose", "0123456789 0123456789 0123456789", "0123456789 0123456789\n  0123456789\n"},
 		{"label", "  before   0123456789 0123456789", "  before   0123456789\n           0123456789\n"},
 		{"several", "  1 aaaaaaaaa bbbbbbbbb ccccccccc ddddddddd eeeeeeeee", "  1 aaaaaaaaa bbbbbbbbb\n    ccccccccc ddddddddd\n    eeeeeeeee\n"},
+		{"clauses", "  before   0123456789; and 0123456789", "  before   0123456789;\n           and 0123456789\n"},
+		{"a clause that is short", "one; 0123456789 0123456789 0123456789", "one; 0123456789 0123456789\n  0123456789\n"},
 		{"no space", "01234567890123456789012345678901234", "012345678901234567890123456789\n  01234\n"},
 		{"at a space", "012345678901234567890123456789 1234", "012345678901234567890123456789\n  1234\n"},
 		{"a command", "  restore  tcpopt set -pid 7 -fd 3 -on", "  restore  tcpopt set -pid 7 \\\n           -fd 3 -on\n"},
