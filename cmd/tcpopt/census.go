@@ -13,7 +13,7 @@ func takeCensus(q *census.Query) (*census.Census, error) {
 	c, err := census.Take(q)
 	var none *census.NoProcessError
 	if errors.As(err, &none) {
-		text := "no process is named " + printable(strings.Join(q.Commands, " or "))
+		text := "no process " + describe(q)
 		switch {
 		case none.Hidden > 0:
 			text += ", but " + plural(none.Hidden, "process") + " may be: /proc is mounted with the option hidepid, which hides their names"
@@ -24,6 +24,27 @@ func takeCensus(q *census.Query) (*census.Census, error) {
 	}
 	return c, err
 }
+
+// describe says what q wants processes to be.
+func describe(q *census.Query) string {
+	var users, all []string
+	for _, u := range q.Users {
+		users = append(users, userName(u))
+	}
+	for _, is := range []struct {
+		what  string
+		words []string
+	}{{"is named ", q.Commands}, {"is of user ", users}, {"is of unit ", q.Units}, {"has in its command line ", q.CommandLines}} {
+		if len(is.words) > 0 {
+			all = append(all, is.what+printable(strings.Join(is.words, " or ")))
+		}
+	}
+	return strings.Join(all, " and ")
+}
+
+// namesProcesses reports whether q names its processes, so that there is an error for each
+// that could not be read.
+func namesProcesses(q *census.Query) bool { return len(q.PIDs)+len(q.Commands) > 0 }
 
 // unreadable counts the processes that could not be read.
 func unreadable(c *census.Census) map[census.Reason]int {
@@ -40,6 +61,7 @@ func unreadable(c *census.Census) map[census.Reason]int {
 // foreign cgroup.
 func failures(c *census.Census, q *census.Query, force string) (errs []error) {
 	said := map[string]bool{}
+	wanted := 0
 	for _, d := range c.Denied {
 		why := func() string { return d.Explain() + remedy(d.Reason, force) }
 		switch {
@@ -48,10 +70,15 @@ func failures(c *census.Census, q *census.Query, force string) (errs []error) {
 			errs = append(errs, fmt.Errorf("process %d: %s", d.PID, why()))
 		case len(q.Commands) > 0 && d.Reason != census.Hidden:
 			errs = append(errs, fmt.Errorf("process %d (%s): %s", d.PID, printable(d.Command), why()))
+		case q.Describes() && !namesProcesses(q) && d.Reason != census.Hidden:
+			wanted++
 		case (d.Reason == census.KernelTooOld || d.Reason == census.SeccompDenied) && !said[why()]:
 			said[why()] = true
 			errs = append(errs, errors.New(why()))
 		}
+	}
+	if wanted > 0 { // There may be many, and what is printed says why.
+		errs = append(errs, fmt.Errorf("%s that %s could not be read", plural(wanted, "process"), describe(q)))
 	}
 	return errs
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tcpopt/tcpopt"
@@ -40,14 +41,51 @@ var wideColumns = []column[census.Socket]{
 	}},
 	{"NOTICED-BUSY", func(b []byte, s *census.Socket) []byte {
 		_, busy := s.Detection()
-		if busy == tcpopt.Unbounded {
-			return append(b, busyDetection(busy)...)
+		switch {
+		case busy != tcpopt.Unbounded:
+			return appendTime(b, busy)
+		case s.Limit != nil:
+			return append(appendTime(b, s.Limit.Least), '+')
 		}
-		return appendTime(b, busy)
+		return append(b, busyDetection(busy, nil)...)
 	}},
 	{"PROBES", appendProbes},
 	{"SILENCE", appendSilence},
 	{"PENDING", appendPending},
+	{"MAX-SILENCE", func(b []byte, s *census.Socket) []byte {
+		if d := s.Config.MaxSilence(); d != tcpopt.Unbounded {
+			return appendTime(b, d)
+		}
+		return append(b, "never"...)
+	}},
+	{"USER", appendKind("user")},
+	{"UNIT", appendKind("unit")},
+	{"NETNS", appendKind("netns")},
+	{"CMDLINE", func(b []byte, s *census.Socket) []byte {
+		line := kindOf("cmdline").label(s)
+		if runes := []rune(line); len(runes) > longest {
+			line = string(runes[:longest]) + "..."
+		}
+		return append(b, line...)
+	}},
+}
+
+// longest is how much of a command line the table has. JSON has all of it.
+const longest = 200
+
+// appendKind has no spaces, lest the columns be miscounted.
+func appendKind(word string) func([]byte, *census.Socket) []byte {
+	k := kindOf(word)
+	return func(b []byte, s *census.Socket) []byte {
+		switch key, known := k.key(s); {
+		case !known:
+			return append(b, '?')
+		case key == "":
+			return append(b, '-')
+		default:
+			return append(b, strings.ReplaceAll(printable(key), " ", "?")...)
+		}
+	}
 }
 
 func appendInt(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n), 10) }

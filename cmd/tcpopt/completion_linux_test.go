@@ -84,7 +84,7 @@ func TestCompletion(t *testing.T) {
 		{"tcpopt help -", ""},
 		{"tcpopt defaults -", "-json"},
 		{"tcpopt set -o", "-off\n-on"},
-		{"tcpopt ls -by ", "command\nremote"},
+		{"tcpopt ls -by ", strings.Join(kindWords(), "\n")},
 		{"tcpopt ls -by r", "remote"},
 		{"tcpopt plan 30s s", "ssh\nsshd\nsysctl\nsystemd"},
 		{"tcpopt plan 30s nginx a", "all"},
@@ -214,7 +214,7 @@ func TestCompletionInteractive(t *testing.T) {
 	at.types(t, "\x15./tcpopt ls -stat\tlis\t", "./tcpopt ls -state listen ")
 	at.types(t, "\x15~/tcpopt metr\t-o one\t", `~/tcpopt metrics -o one\ file.prom `)
 	at.types(t, "\x15tcpopt plan 30s ngi\t", "tcpopt plan 30s nginx ")
-	at.types(t, "\x15tcpopt ls -by \t\t", "command  remote")
+	at.types(t, "\x15tcpopt ls -by \t\t", "cmdline  command  netns    remote   unit     user")
 }
 
 // TestCompletionZsh executes what it has completed, which there is a function that
@@ -254,7 +254,7 @@ func TestCompletionFish(t *testing.T) {
 	path := renamed(t, "$(touch oops)")
 	r, _ := hold(t, func(cmd *exec.Cmd) error { cmd.Path = path; return cmd.Start() })
 	want := map[string]string{
-		"tcpopt ls -by ":               "command remote",
+		"tcpopt ls -by ":               "cmdline command netns remote unit user",
 		"tcpopt ls -by r":              "remote",
 		"tcpopt ls -state syn":         "syn-recv syn-sent",
 		"tcpopt ls -slower ":           "",

@@ -73,7 +73,7 @@ func (r *request) keep(ctx context.Context, w *bufio.Writer) error {
 	}
 	fmt.Fprintf(w, "looking every %s: %s now, %d to be changed; from here on only changes are printed\n",
 		short(*r.every), plural(len(c.Sockets), "connection"), len(k.jobs))
-	if len(r.query.PIDs)+len(r.query.Commands) == 0 {
+	if !namesProcesses(&r.query) {
 		printUnreadable(w, c, "-force cgroup")
 	}
 	tick := time.NewTicker(*r.every)

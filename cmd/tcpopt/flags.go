@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os/user"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,10 +24,14 @@ type selection struct {
 func (sel *selection) flags(flags *flag.FlagSet) {
 	q := &sel.query
 	flags.Var(pidsFlag{&q.PIDs}, "pid", "the sockets of process `N`; may be repeated")
-	flags.Var(namesFlag{&q.Commands}, "name", "only the sockets of processes whose `command` this is, as ps -o comm shows it; may be repeated")
+	flags.Var(wordsFlag{&q.Commands, "name of a command"}, "name", "only the sockets of processes whose `command` this is, as ps -o comm shows it; may be repeated")
+	flags.Var(wordsFlag{&q.CommandLines, "part of a command line"}, "cmdline", "only the sockets of processes whose command line, as ps -o args shows it, has this `text` in it; may be repeated")
+	flags.Var(usersFlag{&q.Users}, "user", "only the sockets of processes of this `user`, a name or a number, as ps -o user shows it; may be repeated")
+	flags.Var(wordsFlag{&q.Units, "name of a unit, a container or a pod"}, "unit", "only the sockets of processes of this systemd `unit`, nginx or nginx.service, of the container whose ID begins with these 12 digits or more, or of the pod with this UID, by its cgroup; may be repeated")
 	flags.Var(patternsFlag{&q.Local}, "local", "only sockets with this local `address`: ADDR, CIDR, :port, ADDR:port or CIDR:port; may be repeated")
 	flags.Var(patternsFlag{&q.Remote}, "remote", "only sockets with this remote `address`: ADDR, CIDR, :port, ADDR:port or CIDR:port; may be repeated")
 	flags.Var(statesFlag{&q.States}, "state", "only sockets in this state, as ss(8) names it; may be repeated: `"+strings.Join(census.States(), "|")+"`")
+	flags.Var(wordsFlag{&q.NetNS, "number or the name of a network namespace"}, "netns", "only sockets of this network `namespace`: its number, as lsns -t net shows it, or its name for ip netns; may be repeated")
 	flags.BoolVar(&sel.without, "without-keepalive", false, "only sockets whose keepalive is off")
 	flags.Var(timeFlag{d: &sel.slower}, "slower", "only sockets that while idle need longer than this `time` to notice a dead peer")
 	flags.Var(timeFlag{d: &sel.quieter}, "quieter", "only sockets that while idle may carry nothing for longer than this `time`, after which a NAT router or load balancer may forget them: without keepalive for ever. It is nominal: Linux may send a probe up to 1/8 later")
@@ -36,7 +41,7 @@ func (sel *selection) flags(flags *flag.FlagSet) {
 // filters reports whether sockets are selected by what they are, not by process.
 func (sel *selection) filters() bool {
 	q := &sel.query
-	return len(q.Local)+len(q.Remote)+len(q.States) > 0 || sel.without || sel.slower != nil || sel.quieter != nil || sel.suspect
+	return len(q.Local)+len(q.Remote)+len(q.States)+len(q.NetNS) > 0 || sel.without || sel.slower != nil || sel.quieter != nil || sel.suspect
 }
 
 // take takes a census of the sockets that sel wants.
@@ -81,9 +86,10 @@ func (o *once) IsBoolFlag() bool {
 type repeatable interface{ repeatable() }
 
 func (pidsFlag) repeatable()     {}
-func (namesFlag) repeatable()    {}
 func (patternsFlag) repeatable() {}
 func (statesFlag) repeatable()   {}
+func (wordsFlag) repeatable()    {}
+func (usersFlag) repeatable()    {}
 func (forceFlag) repeatable()    {}
 
 // patternsFlag and the types below are kinds of flags. Those of a pointer to a
@@ -129,15 +135,38 @@ func (f fdFlag) Set(s string) error {
 	return nil
 }
 
-type namesFlag struct{ names *[]string }
+// wordsFlag takes what the system alone can tell to be wrong.
+type wordsFlag struct {
+	words *[]string
+	what  string
+}
 
-func (f namesFlag) String() string { return "" }
+func (f wordsFlag) String() string { return "" }
 
-func (f namesFlag) Set(s string) error {
+func (f wordsFlag) Set(s string) error {
 	if s == "" {
-		return errors.New("want the name of a command")
+		return errors.New("want the " + f.what)
 	}
-	*f.names = append(*f.names, s)
+	*f.words = append(*f.words, s)
+	return nil
+}
+
+type usersFlag struct{ users *[]uint32 }
+
+func (f usersFlag) String() string { return "" }
+
+func (f usersFlag) Set(s string) error {
+	n, err := strconv.ParseUint(s, 10, 32)
+	if err != nil {
+		u, lerr := user.Lookup(s)
+		if lerr != nil {
+			return errors.New("want the name of a user, or a number")
+		}
+		if n, err = strconv.ParseUint(u.Uid, 10, 32); err != nil {
+			return fmt.Errorf("the number of that user is %s", u.Uid)
+		}
+	}
+	*f.users = append(*f.users, uint32(n))
 	return nil
 }
 

@@ -78,12 +78,33 @@ func bounded(d time.Duration) *float64 {
 type listing struct {
 	Version    int                   `json:"version"`
 	Sockets    []row                 `json:"sockets"`
+	Processes  []process             `json:"processes"`        // of the sockets
 	Totals     *[]total              `json:"totals,omitempty"` // with -by, and [] if there are none
 	Uncounted  int                   `json:"uncounted"`        // connections of which it is not known whether they are suspect
 	Unreadable map[census.Reason]int `json:"unreadable"`
 	Denied     []denied              `json:"unreadable_processes"`
 	HidePID    *string               `json:"hidepid"` // null: no process is hidden
 	Unowned    *int                  `json:"unowned"` // null: not counted
+}
+
+// A process is who has sockets. Null is what could not be read.
+type process struct {
+	PID         int     `json:"pid"`
+	Command     string  `json:"command"`
+	CommandLine *string `json:"cmdline"`
+	UID         *uint32 `json:"uid"`
+	User        *string `json:"user"` // a number where it has no name here
+	Unit        *unit   `json:"unit"`
+}
+
+// A unit is a systemd unit, a container or a pod. Null is what it is not.
+type unit struct {
+	Name      string  `json:"name"` // as -unit takes it; empty: none
+	Systemd   *string `json:"systemd"`
+	Container *string `json:"container"`
+	Runtime   *string `json:"runtime"`
+	Pod       *string `json:"pod"`
+	CGroup    string  `json:"cgroup"`
 }
 
 // A denied is a process that could not be read.
@@ -101,6 +122,10 @@ type row struct {
 	FD          int      `json:"fd"`
 	Inode       uint32   `json:"inode"`
 	NetNS       uint64   `json:"netns"`
+	NetNSName   *string  `json:"netns_name"` // null: none
+	UID         *uint32  `json:"uid"`
+	User        *string  `json:"user"`
+	Unit        *string  `json:"unit"` // its name; empty: none
 	Protocol    string   `json:"protocol"`
 	Local       string   `json:"local"`
 	Remote      string   `json:"remote"`
@@ -110,16 +135,17 @@ type row struct {
 	Interval    float64  `json:"interval_seconds"`
 	Count       int      `json:"count"`
 	UserTimeout *float64 `json:"user_timeout_seconds"`
-	Detection   *float64 `json:"detection_seconds"`   // null: unbounded
-	Busy        *float64 `json:"busy_seconds"`        // null: unbounded
-	MaxSilence  *float64 `json:"max_silence_seconds"` // null: unbounded
+	Detection   *float64 `json:"detection_seconds"`    // null: unbounded
+	Busy        *float64 `json:"busy_seconds"`         // null: unbounded
+	MaxSilence  *float64 `json:"max_silence_seconds"`  // null: unbounded
+	Limit       *float64 `json:"system_limit_seconds"` // at least that, where busy_seconds is null; null: not known
 	Probes      *int     `json:"probes"`
 	Silence     *float64 `json:"silence_seconds"`
 	Pending     *uint64  `json:"pending"`
 }
 
 func newListing(c *census.Census, by string) *listing {
-	l := &listing{Version: 1, Sockets: make([]row, len(c.Sockets)), Unreadable: unreadable(c), Unowned: c.Unowned, Uncounted: c.Uncounted, Denied: []denied{}}
+	l := &listing{Version: 1, Sockets: make([]row, len(c.Sockets)), Unreadable: unreadable(c), Unowned: c.Unowned, Uncounted: c.Uncounted, Denied: []denied{}, Processes: []process{}}
 	for _, d := range c.Denied {
 		l.Denied = append(l.Denied, denied{PID: d.PID, Command: known(d.Command, false), Reason: d.Reason})
 	}
@@ -131,8 +157,13 @@ func newListing(c *census.Census, by string) *listing {
 		t := totals(c, by)
 		l.Totals = &t
 	}
+	seen := map[int]bool{}
 	for i := range c.Sockets {
-		l.Sockets[i] = newRow(&c.Sockets[i])
+		s := &c.Sockets[i]
+		l.Sockets[i] = newRow(s)
+		if !seen[s.PID] {
+			l.Processes, seen[s.PID] = append(l.Processes, newProcess(s)), true
+		}
 	}
 	return l
 }
@@ -145,6 +176,16 @@ func newRow(s *census.Socket) row {
 		Enable: s.Config.KeepAlive == tcpopt.On, Idle: s.Config.Idle.Seconds(), Interval: s.Config.Interval.Seconds(),
 		Count: s.Config.Count, Detection: bounded(idle), Busy: bounded(busy),
 		MaxSilence: bounded(s.Config.MaxSilence()),
+	}
+	r.NetNSName = known(s.NetNSName, false)
+	if s.Process != nil {
+		r.UID, r.User = s.Process.User, userOf(s)
+	}
+	if name, ok := kindOf("unit").key(s); ok {
+		r.Unit = &name
+	}
+	if s.Limit != nil {
+		r.Limit = bounded(s.Limit.Least)
 	}
 	if s.HasPending {
 		r.Pending = &s.Pending
@@ -164,4 +205,24 @@ func newRow(s *census.Socket) row {
 		r.Silence = &silence
 	}
 	return r
+}
+
+func userOf(s *census.Socket) *string {
+	if name, ok := kindOf("user").key(s); ok {
+		return &name
+	}
+	return nil
+}
+
+func newProcess(s *census.Socket) process {
+	p := process{PID: s.PID, Command: s.Command}
+	if s.Process == nil {
+		return p
+	}
+	p.CommandLine, p.UID, p.User = s.Process.CommandLine, s.Process.User, userOf(s)
+	if u := s.Process.Unit; u != nil {
+		p.Unit = &unit{Name: u.Label(), Systemd: known(u.Name, false), Container: known(u.Container, false),
+			Runtime: known(u.Runtime, false), Pod: known(u.Pod, false), CGroup: u.CGroup}
+	}
+	return p
 }

@@ -26,7 +26,7 @@ func runLs(v *verb, args []string, stdout io.Writer) error {
 	flags.BoolFunc("off", "", func(string) error {
 		return errors.New("that is what set does; -without-keepalive lists the sockets whose keepalive is off")
 	})
-	flags.Var(wordFlag{&by, []string{"command", "remote"}}, "by", "print totals by `command|remote`, the remote address without its port")
+	flags.Var(wordFlag{&by, kindWords()}, "by", "print totals by `"+strings.Join(kindWords(), "|")+"`: the remote address without its port, the command line, the user, the systemd unit or container, the network namespace")
 	check := flags.Bool("check", false, "exit with status 3 if anything matches")
 	asJSON := flags.Bool("json", false, "print a JSON object")
 	var wide wideFlag
@@ -38,13 +38,15 @@ func runLs(v *verb, args []string, stdout io.Writer) error {
 		return misused(errors.New("-json and -wide exclude each other"))
 	}
 	q.Listen = q.Listen || slices.Contains(q.States, census.StateListen)
-	c, err := sel.take()
-	if err != nil {
-		return err
-	}
 	t := wide.terminal(stdout)
 	if *asJSON {
 		t = nil
+	}
+	q.Limits = by == "" || *asJSON
+	q.Details = by == "" && t == nil || *asJSON || by != "" && kindOf(by).details
+	c, err := sel.take()
+	if err != nil {
+		return err
 	}
 	w := t.writer(stdout)
 	if *asJSON {

@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tcpopt/tcpopt/internal/census"
 	"github.com/tcpopt/tcpopt/internal/labtest"
 	"github.com/tcpopt/tcpopt/internal/netlab"
 )
@@ -105,6 +106,10 @@ func exact(t *testing.T, r *labtest.Process, all []held) {
 			want["state"], want["probes"], want["pending"] = "listen", nil, nil
 			delete(want, "remote")
 		}
+		if limit, err := census.SystemLimit(); err == nil {
+			want["system_limit_seconds"] = limit.Least.Seconds()
+		}
+		want["uid"], want["netns_name"] = float64(os.Geteuid()), nil
 		if h.Enable {
 			enabled++
 			want["detection_seconds"], want["busy_seconds"], want["max_silence_seconds"] = 38.0, 12.345, 31.0 // The user timeout outranks the count.
@@ -120,7 +125,7 @@ func exact(t *testing.T, r *labtest.Process, all []held) {
 		if silence, ok := s["silence_seconds"].(float64); ok != (h.Remote != "") || silence < 0 || silence > 60 {
 			t.Errorf("descriptor %d: silence_seconds is %v", h.FD, s["silence_seconds"])
 		}
-		if len(s) != 21 {
+		if len(s) != 26 {
 			t.Errorf("keys are %v", slices.Sorted(maps.Keys(s)))
 		}
 	}
@@ -247,7 +252,7 @@ func TestLsFilters(t *testing.T) {
 
 	_, text, _ := command("ls", "-pid", r.PID())
 	lines := strings.Split(text, "\n")
-	if len(lines) != 13 || !regexp.MustCompile(`^`+r.PID()+` +\S+ +\d+ +`+one+` +`+listener+` +established +on +31s +7s +5 +12.345s +38s +12.345s +0 +[0-9.m]+s +0$`).MatchString(lines[1]) ||
+	if len(lines) != 13 || !regexp.MustCompile(`^`+r.PID()+` +\S+ +\d+ +`+one+` +`+listener+` +established +on +31s +7s +5 +12.345s +38s +12.345s +0 +[0-9.m]+s +0 +31s +`+userName(uint32(os.Geteuid()))+` +\S+ +\d+ +\S+ -n 5 -special 2$`).MatchString(lines[1]) ||
 		lines[11] != "10 sockets, 8 without keepalive, 0 suspect" {
 		t.Errorf("printed\n%s", text)
 	}

@@ -130,8 +130,8 @@ import (
 
 // What ls and set have in common: which processes, and which of their sockets.
 const (
-	processArgs = "[-pid N]... [-name COMMAND]..."
-	socketArgs  = "[-local A]... [-remote A]... [-state S]... [-without-keepalive] [-slower D] [-quieter D] [-suspect]"
+	processArgs = "[-pid N]... [-name COMMAND]... [-cmdline TEXT]... [-user USER]... [-unit UNIT]..."
+	socketArgs  = "[-local A]... [-remote A]... [-state S]... [-netns N]... [-without-keepalive] [-slower D] [-quieter D] [-suspect]"
 )
 
 // verbs is a function since some of them are about all.
@@ -140,7 +140,7 @@ func verbs() []*verb {
 		{name: "defaults", args: "[-json]",
 			help:    "print this system's keepalive defaults and where they are set",
 			example: "tcpopt defaults -json", run: runDefaults},
-		{name: "ls", args: processArgs + " " + socketArgs + " [-listen] [-by command|remote] [-wide] [-check] [-json] [-force]",
+		{name: "ls", args: processArgs + " " + socketArgs + " [-listen] [-by command|remote|cmdline|user|unit|netns] [-wide] [-check] [-json] [-force]",
 			help:    "list TCP sockets of other processes and when each would notice a dead peer",
 			example: "tcpopt ls -name postgres -slower 1m", words: lsWords, run: runLs},
 		{name: "set", args: processArgs + " (-fd F | -all | " + socketArgs + ") (-within D [-no-user-timeout] | -on | -off | -idle D -interval D -count N -user-timeout D) [-dry-run] [-yes] [-every D] [-force silent,unacked,window,cgroup]",
@@ -152,7 +152,7 @@ func verbs() []*verb {
 		{name: "demo", args: "[-within D]",
 			help:    "show two connections whose cable is cut: the system's defaults, and one that notices",
 			example: "tcpopt demo -within 10s", run: runDemo},
-		{name: "metrics", args: "[-o FILE]",
+		{name: "metrics", args: "[-by command|user|unit|netns] [-o FILE]",
 			help:    "print counts of connections in the text format of Prometheus",
 			example: "tcpopt metrics -o /var/lib/prometheus/node-exporter/tcpopt.prom", run: runMetrics},
 		{name: "completion", args: "[bash|zsh|fish]",

@@ -40,10 +40,12 @@ func runMetrics(v *verb, args []string, stdout io.Writer) error {
 		file = s
 		return nil
 	})
+	by := "command"
+	flags.Var(wordFlag{&by, []string{"command", "user", "unit", "netns"}}, "by", "count by `command|user|unit|netns`: the command, unless this says the user, the systemd unit or container, or the network namespace")
 	if err := v.parse(&flags, args, stdout); err != nil {
 		return err
 	}
-	q := census.Query{Owners: true}
+	q := census.Query{Owners: true, Details: kindOf(by).details}
 	start := time.Now()
 	c, err := takeCensus(&q)
 	took := time.Since(start)
@@ -51,7 +53,7 @@ func runMetrics(v *verb, args []string, stdout io.Writer) error {
 		return err
 	}
 	var text bytes.Buffer
-	printMetrics(&text, c, took)
+	printMetrics(&text, c, by, took)
 	if file == "" {
 		_, err = stdout.Write(text.Bytes())
 	} else {
@@ -60,11 +62,12 @@ func runMetrics(v *verb, args []string, stdout io.Writer) error {
 	return errors.Join(append(failures(c, &q, "-force"), err)...)
 }
 
-// printMetrics prints c, which took so long, in the text format of Prometheus.
-func printMetrics(w io.Writer, c *census.Census, took time.Duration) {
-	rank(c)
+// printMetrics prints c, which took so long, by one of kinds, in the text format of
+// Prometheus.
+func printMetrics(w io.Writer, c *census.Census, by string, took time.Duration) {
+	rank(c, by)
 	sums := totals(c, "command")
-	slices.SortFunc(sums, func(a, b total) int { return strings.Compare(a.By, b.By) })
+	slices.SortFunc(sums, func(a, b total) int { return strings.Compare(a.by, b.by) })
 	family := func(name, help string) {
 		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %[1]s gauge\n", name, help)
 	}
@@ -82,19 +85,19 @@ func printMetrics(w io.Writer, c *census.Census, took time.Duration) {
 			}
 		}
 		for _, t := range sums {
-			for i, n := range counts[t.By] {
+			for i, n := range counts[t.by] {
 				bound := "+Inf"
 				if bounds[i] != tcpopt.Unbounded {
 					bound = fmt.Sprint(bounds[i].Seconds())
 				}
-				fmt.Fprintf(w, "%s{command=%s,within_seconds=%q} %d\n", name, quote(t.By), bound, n)
+				fmt.Fprintf(w, "%s{%s=%s,within_seconds=%q} %d\n", name, by, quote(t.by), bound, n)
 			}
 		}
 	}
 	family("tcpopt_connections", "TCP connections of the processes that could be read.")
 	for _, t := range sums {
-		fmt.Fprintf(w, "tcpopt_connections{command=%s,keepalive=\"off\"} %d\n", quote(t.By), t.Off)
-		fmt.Fprintf(w, "tcpopt_connections{command=%s,keepalive=\"on\"} %d\n", quote(t.By), t.Sockets-t.Off)
+		fmt.Fprintf(w, "tcpopt_connections{%s=%s,keepalive=\"off\"} %d\n", by, quote(t.by), t.Off)
+		fmt.Fprintf(w, "tcpopt_connections{%s=%s,keepalive=\"on\"} %d\n", by, quote(t.by), t.Sockets-t.Off)
 	}
 	family("tcpopt_connections_noticed", "TCP connections that notice a dead peer within that time if nothing is in flight. Cumulative: +Inf has all, also those that never would.")
 	cumulative("tcpopt_connections_noticed", bounds, func(s *census.Socket) time.Duration { idle, _ := s.Detection(); return idle })
@@ -102,11 +105,11 @@ func printMetrics(w io.Writer, c *census.Census, took time.Duration) {
 	cumulative("tcpopt_connections_kept_alive", silences, func(s *census.Socket) time.Duration { return s.Config.MaxSilence() })
 	family("tcpopt_connections_busy_unbounded", "TCP connections that with data in flight leave it to the system when to give up on a dead peer.")
 	for _, t := range sums {
-		fmt.Fprintf(w, "tcpopt_connections_busy_unbounded{command=%s} %d\n", quote(t.By), t.Busy)
+		fmt.Fprintf(w, "tcpopt_connections_busy_unbounded{%s=%s} %d\n", by, quote(t.by), t.Busy)
 	}
 	family("tcpopt_connections_suspect", "TCP connections with unanswered probes, data stuck or the peer's window shut.")
 	for _, t := range sums {
-		fmt.Fprintf(w, "tcpopt_connections_suspect{command=%s} %d\n", quote(t.By), t.Suspect)
+		fmt.Fprintf(w, "tcpopt_connections_suspect{%s=%s} %d\n", by, quote(t.by), t.Suspect)
 	}
 	family("tcpopt_processes_unreadable", "Processes whose connections could not be read, or not all of them.")
 	counts := unreadable(c)
@@ -126,17 +129,17 @@ func printMetrics(w io.Writer, c *census.Census, took time.Duration) {
 	fmt.Fprintf(w, "tcpopt_scan_duration_seconds %v\n", took.Seconds())
 }
 
-// rank renames commands, which may be any bytes, to what a label and a terminal
-// can show, and all but ranked of them to others.
+// rank makes what connections are counted by their command, as a label and a terminal
+// can show it, and of all but ranked of them others.
 //
 // A command is what a program calls itself, and connections cost nothing, so that
 // whoever may run programs could fill all places. They go to the users in turn, the
 // lowest number first, for each the command with most connections that has none yet.
-func rank(c *census.Census) {
+func rank(c *census.Census, by string) {
 	of := map[uint32]*census.Census{}
 	for i := range c.Sockets {
 		s := &c.Sockets[i]
-		s.Command = printable(strings.ToValidUTF8(s.Command, "?"))
+		s.Command = kindOf(by).label(s)
 		user := c.Owners[s.PID] // Of what is not known, root's.
 		if of[user] == nil {
 			of[user] = new(census.Census)
@@ -151,11 +154,11 @@ func rank(c *census.Census) {
 	for left := true; left && len(top) < ranked; {
 		left = false
 		for i, queue := range queues {
-			for len(queue) > 0 && (top[queue[0].By] || queue[0].By == others) {
+			for len(queue) > 0 && (top[queue[0].by] || queue[0].by == others) {
 				queue = queue[1:]
 			}
 			if len(queue) > 0 && len(top) < ranked {
-				top[queue[0].By] = true
+				top[queue[0].by] = true
 				queue = queue[1:]
 			}
 			queues[i], left = queue, left || len(queue) > 0

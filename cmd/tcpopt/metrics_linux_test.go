@@ -50,7 +50,7 @@ func sampleCensus() *census.Census {
 func TestIntervalAboveIdle(t *testing.T) {
 	s := census.Socket{Command: "a", Config: tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Second, Interval: 20 * time.Second, Count: 1}}
 	var b bytes.Buffer
-	printMetrics(&b, &census.Census{Sockets: []census.Socket{s}}, 0)
+	printMetrics(&b, &census.Census{Sockets: []census.Socket{s}}, "command", 0)
 	for _, line := range []string{`within_seconds="30"} 0`, `within_seconds="60"} 1`} {
 		if !strings.Contains(b.String(), line+"\n") {
 			t.Errorf("no %q in\n%s", line, &b)
@@ -67,7 +67,7 @@ func TestIntervalAboveIdle(t *testing.T) {
 
 func TestMetrics(t *testing.T) {
 	var b bytes.Buffer
-	printMetrics(&b, sampleCensus(), 1500*time.Microsecond)
+	printMetrics(&b, sampleCensus(), "command", 1500*time.Microsecond)
 	const want = `# HELP tcpopt_connections TCP connections of the processes that could be read.
 # TYPE tcpopt_connections gauge
 tcpopt_connections{command="a\\\"b",keepalive="off"} 1
@@ -139,7 +139,7 @@ tcpopt_scan_duration_seconds 0.0015
 	}
 
 	b.Reset()
-	printMetrics(&b, &census.Census{}, 0)
+	printMetrics(&b, &census.Census{}, "command", 0)
 	if got := b.String(); strings.Contains(got, "command=") {
 		t.Errorf("of nothing, printed\n%s", got)
 	}
@@ -227,7 +227,7 @@ func TestMetricsPromtool(t *testing.T) {
 	check("of this machine", file, `^status 0\n$`)
 	for _, c := range []*census.Census{sampleCensus(), {}} {
 		var b bytes.Buffer
-		printMetrics(&b, c, time.Second)
+		printMetrics(&b, c, "command", time.Second)
 		file := filepath.Join(dir, "made.prom")
 		if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
 			t.Fatal(err)

@@ -29,7 +29,7 @@ func TestMetricsRank(t *testing.T) {
 		want[command] = 3 + i
 	}
 	var b bytes.Buffer
-	printMetrics(&b, c, 0)
+	printMetrics(&b, c, "command", 0)
 	for command, n := range want {
 		for _, line := range []string{
 			fmt.Sprintf("tcpopt_connections{command=%q,keepalive=\"off\"} %d\n", command, n),
@@ -65,7 +65,7 @@ func TestMetricsStranger(t *testing.T) {
 		}
 	}
 	var b bytes.Buffer
-	printMetrics(&b, c, 0)
+	printMetrics(&b, c, "command", 0)
 	n := strings.Count(b.String(), "tcpopt_connections_suspect{")
 	for _, commands := range own {
 		for _, command := range commands {

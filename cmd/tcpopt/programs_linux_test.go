@@ -57,6 +57,7 @@ func holdSockets() int {
 	n := flags.Int("n", 1, "how many connections")
 	special := flags.Int("special", 0, "how many of them have a Config")
 	ip := flags.String("ip", "127.0.0.1", "address")
+	port := flags.String("port", "0", "where to listen")
 	multipath := flags.Bool("mptcp", false, "multipath TCP")
 	private := flags.Bool("private", false, "not dumpable")
 	others := flags.Bool("others", false, "hold other kinds of sockets too")
@@ -68,7 +69,7 @@ func holdSockets() int {
 	}
 	lc := net.ListenConfig{KeepAlive: -1}
 	lc.SetMultipathTCP(*multipath)
-	l, err := lc.Listen(context.Background(), "tcp", net.JoinHostPort(*ip, "0"))
+	l, err := lc.Listen(context.Background(), "tcp", net.JoinHostPort(*ip, *port))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

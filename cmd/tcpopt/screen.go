@@ -104,6 +104,8 @@ func noticedBusy(s *census.Socket) string {
 	switch {
 	case s.State == census.StateListen:
 		return "-"
+	case busy == tcpopt.Unbounded && s.Limit != nil:
+		return rough(s.Limit.Least) + "+"
 	case busy == tcpopt.Unbounded:
 		return "system"
 	}

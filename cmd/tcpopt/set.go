@@ -40,6 +40,7 @@ func runSet(v *verb, args []string, stdout io.Writer) error {
 	if err := r.check(); err != nil {
 		return misused(err)
 	}
+	r.query.Limits = true
 	if r.every != nil {
 		ctx, stop := signal.NotifyContext(context.Background(), interrupts...)
 		defer stop()
@@ -82,7 +83,7 @@ func runSet(v *verb, args []string, stdout io.Writer) error {
 	}
 	w := terminalOf(stdout).writer(stdout)
 	whole := printJobs(w, jobs, r.dry)
-	if len(r.query.PIDs)+len(r.query.Commands) == 0 {
+	if !namesProcesses(&r.query) {
 		printUnreadable(w, c, "-force cgroup") // Of processes that were asked for, failures says it.
 	}
 	if err := errors.Join(append(errs, w.Flush())...); err != nil {
@@ -118,7 +119,7 @@ func (r *request) flags(flags *flag.FlagSet) {
 // with the change.
 func (r *request) check() error {
 	q := &r.query
-	process := len(q.PIDs)+len(q.Commands) > 0
+	process := len(q.PIDs) > 0 || q.Describes()
 	// What is chosen otherwise is connections.
 	q.Listen = q.FD != nil || slices.Contains(q.States, census.StateListen)
 	switch {
@@ -135,9 +136,9 @@ func (r *request) check() error {
 	case r.all && (q.FD != nil || r.filters()):
 		return errors.New("-all excludes -fd and what selects by address, state or keepalive")
 	case r.all && !process:
-		return errors.New("which process? -all needs -pid or -name")
+		return errors.New("which process? -all needs -pid, -name, -cmdline, -user or -unit")
 	case !r.all && q.FD == nil && !r.filters():
-		return errors.New("which sockets? -fd, -local, -remote, -state, -without-keepalive, -slower, -quieter, -suspect or -all is needed")
+		return errors.New("which sockets? -fd, -local, -remote, -state, -netns, -without-keepalive, -slower, -quieter, -suspect or -all is needed")
 	}
 	if r.on || r.off {
 		r.change.enable = &r.on

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/census"
 )
 
 func onOff(on bool) string {
@@ -25,12 +26,24 @@ func idleDetection(d time.Duration) string {
 	return short(d)
 }
 
-// busyDetection says system where the sysctl tcp_retries2 decides, see tcp(7).
-func busyDetection(d time.Duration) string {
-	if d == tcpopt.Unbounded {
+// busyDetection is the least with a plus where the sysctl tcp_retries2 decides, see
+// tcp(7), or system if that is not known.
+func busyDetection(d time.Duration, limit *census.Limit) string {
+	switch {
+	case d != tcpopt.Unbounded:
+		return short(d)
+	case limit == nil:
 		return "system"
 	}
-	return short(d)
+	return short(limit.Least) + "+"
+}
+
+// busySentence is busyDetection in words.
+func busySentence(d time.Duration, limit *census.Limit) string {
+	if d == tcpopt.Unbounded && limit != nil {
+		return "system, at least " + rough(limit.Least)
+	}
+	return busyDetection(d, limit)
 }
 
 // short is d without the zeros of its String: 2h and 75s, where that has 2h0m0s and

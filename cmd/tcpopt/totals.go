@@ -11,9 +11,9 @@ import (
 	"github.com/tcpopt/tcpopt/internal/census"
 )
 
-// A total is of the sockets that have one command or remote address.
+// A total is of the sockets that have one thing in common.
 type total struct {
-	By        string   `json:"by"`
+	By        *string  `json:"by"` // null: not known; empty: they have none
 	Sockets   int      `json:"sockets"`
 	Off       int      `json:"off"`
 	Unbounded int      `json:"unbounded"`         // idle: a dead peer is never noticed
@@ -21,21 +21,26 @@ type total struct {
 	Busy      int      `json:"busy_unbounded"`
 	Suspect   int      `json:"suspect"`
 
+	by      string // as label has it
 	slowest time.Duration
 }
 
-// totals are by command or remote, the most sockets first.
+// totals are by one of kinds, the most sockets first.
 func totals(c *census.Census, by string) []total {
+	k := kindOf(by)
 	sums := map[string]*total{}
 	for i := range c.Sockets {
 		s := &c.Sockets[i]
-		key := s.Command
-		if by == "remote" {
-			key = s.Remote.Addr().Unmap().String()
+		key, known := k.key(s)
+		if !known {
+			key = unknown
 		}
 		t := sums[key]
 		if t == nil {
-			t = &total{By: key}
+			t = &total{by: k.label(s)}
+			if known {
+				t.By = &key
+			}
 			sums[key] = t
 		}
 		t.Sockets++
@@ -61,7 +66,7 @@ func totals(c *census.Census, by string) []total {
 		all = append(all, *t)
 	}
 	slices.SortFunc(all, func(a, b total) int {
-		return cmp.Or(cmp.Compare(b.Sockets, a.Sockets), strings.Compare(a.By, b.By))
+		return cmp.Or(cmp.Compare(b.Sockets, a.Sockets), strings.Compare(a.by, b.by))
 	})
 	return all
 }
@@ -72,13 +77,13 @@ func printTotals(w io.Writer, totals []total, by string, t *terminal) {
 			return cmp.Or(b.Suspect-a.Suspect, b.Unbounded-a.Unbounded, cmp.Compare(b.slowest, a.slowest))
 		})
 		columns := append([]screenColumn[total]{
-			{head: strings.ToUpper(by), cell: func(t *total) string { return printable(t.By) }, shorten: cutMiddle, least: 15, turn: 1},
+			{head: strings.ToUpper(by), cell: func(t *total) string { return t.by }, shorten: cutMiddle, least: 15, turn: 1},
 		}, sumColumns...)
 		printScreen(w, t, columns, totals)
 		return
 	}
 	columns := append([]column[total]{
-		{strings.ToUpper(by), func(b []byte, t *total) []byte { return append(b, printable(t.By)...) }},
+		{strings.ToUpper(by), func(b []byte, t *total) []byte { return append(b, t.by...) }},
 	}, totalColumns...)
 	tableOf(columns, totals).print(w)
 }

@@ -43,6 +43,11 @@ type Socket struct {
 	Paths, PathProbes int
 	PathSilence       time.Duration
 
+	// Where it was asked.
+	Process   *Process // nil: not asked
+	NetNSName string   // as ip-netns(8) has it; empty: none
+	Limit     *Limit   // of its network namespace; nil: not known
+
 	Held time.Duration // how long the duplicate of its descriptor existed
 }
 
@@ -55,11 +60,6 @@ type Census struct {
 	Denied  []Denial
 	Owners  map[int]uint32 // by process: to whom it belongs, where that was asked and is known
 	Unowned *int           // sockets of this network namespace that no readable process has; nil: not counted
-
-	Processes  map[int]Process   // by number: of those that have Sockets, where that was asked
-	NetNSNames map[uint64]string // by number: the names that network namespaces have, where that was asked
-
-	Limits map[uint64]Limit // by number of the network namespace of a socket, where that was asked and is known
 
 	Uncounted int // of Sockets, the connections whose counters the kernel does not report
 

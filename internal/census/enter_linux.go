@@ -105,8 +105,8 @@ func SystemLimit() (Limit, error) {
 
 // limits are the system's limits in the namespaces of sockets, as far as they may be
 // entered.
-func (t *tables) limits(sockets []Socket) map[uint64]Limit {
-	limits, asked := map[uint64]Limit{}, map[uint64]bool{}
+func (t *tables) limits(sockets []Socket) map[uint64]*Limit {
+	limits, asked := map[uint64]*Limit{}, map[uint64]bool{}
 	for i := range sockets {
 		ns := sockets[i].NetNS
 		if asked[ns] {
@@ -116,7 +116,7 @@ func (t *tables) limits(sockets []Socket) map[uint64]Limit {
 		read := func() error {
 			l, err := SystemLimit()
 			if err == nil {
-				limits[ns] = l
+				limits[ns] = &l
 			}
 			return err
 		}

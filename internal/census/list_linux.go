@@ -13,14 +13,14 @@ import (
 // what it finds out is its own until it closes the channel.
 type lister struct {
 	query     *Query
-	tables    *tables         // of which it sets owned, and a taker taken
-	class     string          // the net_cls and net_prio groups of this process
-	missing   []*owner        // those selected that have TCP sockets which no table has
-	netns     []uint64        // the network namespaces that are wanted; none: any
-	owners    map[int]uint32  // of the processes, if that is asked
-	processes map[int]Process // if that is asked
-	unowned   *int            // nil: not counted
-	err       error           // of counting
+	tables    *tables          // of which it sets owned, and a taker taken
+	class     string           // the net_cls and net_prio groups of this process
+	missing   []*owner         // those selected that have TCP sockets which no table has
+	netns     []uint64         // the network namespaces that are wanted; none: any
+	owners    map[int]uint32   // of the processes, if that is asked
+	processes map[int]*Process // if that is asked
+	unowned   *int             // nil: not counted
+	err       error            // of counting
 }
 
 // A batch is sockets of one process that are wanted, or why it has no more.

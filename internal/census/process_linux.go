@@ -15,8 +15,8 @@ import (
 
 // processOf reads whose process dir is, a thread of /proc. What may not be read, or
 // is gone, stays nil.
-func processOf(dir string) Process {
-	var p Process
+func processOf(dir string) *Process {
+	p := new(Process)
 	if line, err := commandLineOf(dir); err == nil {
 		p.CommandLine = &line
 	}

@@ -52,9 +52,12 @@ func TestDetails(t *testing.T) {
 	wanted := Query{PIDs: []int{p.Process.Pid}, Listen: true, Details: true}
 	c, err := Take(&wanted)
 	labtest.Need(t, err)
-	d, ok := c.Processes[p.Process.Pid]
-	if !ok || len(c.Processes) != 1 || d.CommandLine == nil || d.User == nil || d.Unit == nil {
-		t.Fatalf("processes are %+v", c.Processes)
+	if len(c.Sockets) != 1 || c.Sockets[0].Process == nil {
+		t.Fatalf("sockets are %+v, want one with its process", c.Sockets)
+	}
+	d := c.Sockets[0].Process
+	if d.CommandLine == nil || d.User == nil || d.Unit == nil {
+		t.Fatalf("the process is %+v", d)
 	}
 	if want := "/proc/self/exe \x1b[31m two words \u202e"; *d.CommandLine != want || *d.User != user {
 		t.Errorf("command line %q of %d, want %q of %d", *d.CommandLine, *d.User, want, user)
@@ -62,7 +65,7 @@ func TestDetails(t *testing.T) {
 	if want := "docker/" + id[:12]; d.Unit.Container != id || d.Unit.Label() != want {
 		t.Errorf("unit is %+v, want %s", *d.Unit, want)
 	}
-	if c, err := Take(&Query{PIDs: []int{p.Process.Pid}, Listen: true}); err != nil || c.Processes != nil || c.Limits != nil || len(c.Sockets) != 1 {
+	if c, err := Take(&Query{PIDs: []int{p.Process.Pid}, Listen: true}); err != nil || len(c.Sockets) != 1 || c.Sockets[0].Process != nil || c.Sockets[0].Limit != nil {
 		t.Errorf("%+v, %v: more than was asked for", c, err)
 	}
 
@@ -111,8 +114,8 @@ func TestNetNS(t *testing.T) {
 	for _, word := range words {
 		c, err := Take(&Query{NetNS: []string{word}, Listen: true, Details: true})
 		labtest.Need(t, err)
-		if len(c.Sockets) != 1 || c.Sockets[0].PID != p.Process.Pid || len(words) > 1 && c.NetNSNames[number] != name {
-			t.Errorf("%s: %+v, names %v", word, c.Sockets, c.NetNSNames)
+		if len(c.Sockets) != 1 || c.Sockets[0].PID != p.Process.Pid || len(words) > 1 && c.Sockets[0].NetNSName != name {
+			t.Errorf("%s: %+v", word, c.Sockets)
 		}
 	}
 	own, _ := namespaceOf("/proc/self")

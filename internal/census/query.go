@@ -15,9 +15,14 @@ type Query struct {
 	States  []string // none: any
 	Listen  bool     // listening sockets too
 	Owners  bool     // the owners of the processes too
-	Details bool     // Processes and NetNSNames too
-	Limits  bool     // Limits too
+	Details bool     // what is known of their processes and the names of namespaces too
+	Limits  bool     // the limits of the system too
 	Force   bool     // even if that rewrites the net_cls class of a socket
 
 	Local, Remote []Pattern // none: any
+}
+
+// Describes reports whether processes are selected by what they are.
+func (q *Query) Describes() bool {
+	return len(q.Commands)+len(q.CommandLines)+len(q.Users)+len(q.Units) > 0
 }

@@ -23,10 +23,5 @@ func (q *Query) named(command string) bool {
 	return len(q.Commands) == 0 || slices.ContainsFunc(q.Commands, func(c string) bool { return c[:min(len(c), 15)] == command })
 }
 
-// describes reports whether processes are selected by what they are.
-func (q *Query) describes() bool {
-	return len(q.Commands)+len(q.CommandLines)+len(q.Users)+len(q.Units) > 0
-}
-
 // selects reports whether processes are selected.
-func (q *Query) selects() bool { return len(q.PIDs) > 0 || q.describes() }
+func (q *Query) selects() bool { return len(q.PIDs) > 0 || q.Describes() }

@@ -56,12 +56,12 @@ func Take(q *Query) (*Census, error) {
 		readable = append(readable, t.find(pid)...)
 	}
 	hidden := func(d Denial) bool { return d.Reason == Hidden }
-	if t.matched == 0 && q.describes() && !slices.ContainsFunc(t.Denied, func(d Denial) bool { return !hidden(d) }) {
+	if t.matched == 0 && q.Describes() && !slices.ContainsFunc(t.Denied, func(d Denial) bool { return !hidden(d) }) {
 		return nil, &NoProcessError{HidePID: t.HidePID, Hidden: len(t.Denied)}
 	}
 	t.reads = true
 	t.Sockets = make([]Socket, 0, min(len(t.tables.entries), 1<<14))
-	l := &lister{query: q, tables: t.tables, netns: netns, class: netClass("/proc/self"), owners: map[int]uint32{}, processes: map[int]Process{}}
+	l := &lister{query: q, tables: t.tables, netns: netns, class: netClass("/proc/self"), owners: map[int]uint32{}, processes: map[int]*Process{}}
 	walk := func(owners []*owner) {
 		if len(t.tables.entries) > 20000 {
 			debug.SetGCPercent(percent)
@@ -99,10 +99,18 @@ func Take(q *Query) (*Census, error) {
 	}
 	t.Unowned, t.Owners = l.unowned, l.owners
 	if q.Details {
-		t.Processes, t.NetNSNames = l.processes, netnsNames()
+		names := netnsNames()
+		for i := range t.Sockets {
+			s := &t.Sockets[i]
+			s.Process, s.NetNSName = l.processes[s.PID], names[s.NetNS]
+		}
 	}
 	if q.Limits {
-		t.Limits = t.tables.limits(t.Sockets)
+		limits := t.tables.limits(t.Sockets)
+		for i := range t.Sockets {
+			s := &t.Sockets[i]
+			s.Limit = limits[s.NetNS]
+		}
 	}
 	return &t.Census, l.err
 }
