@@ -42,3 +42,22 @@ func TestFigures(t *testing.T) {
 		}
 	}
 }
+
+// TestSmall holds the README to its word on the size of programs.
+func TestSmall(t *testing.T) {
+	files := 0
+	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.HasPrefix(path, "internal") {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if n := strings.Count(string(b), "\n"); n >= 150 {
+			t.Errorf("%s has %d lines", path, n)
+		}
+		files++
+		return err
+	})
+	if err != nil || files < 5 {
+		t.Errorf("%d files, %v", files, err)
+	}
+}
