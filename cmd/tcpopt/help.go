@@ -39,16 +39,19 @@ func (v *verb) printHelp(w io.Writer) {
 	fmt.Fprintf(w, "example: %s\n", v.example)
 }
 
-// wrap breaks text into lines that pass helpWidth only where a word does. What is
+// wrap is wrapAt the width of help.
+func wrap(first, next, text string) string { return wrapAt(helpWidth, first, next, text) }
+
+// wrapAt breaks text into lines that pass that width only where a word does. What is
 // in brackets stays in one line, where it fits. The first line begins with first,
 // others with next.
-func wrap(first, next, text string) string {
+func wrapAt(most int, first, next, text string) string {
 	var out strings.Builder
 	line, width := first, cells(first)
 	words := 0
 	for _, word := range parts(text) {
 		n := utf8.RuneCountInString(word)
-		if words > 0 && width+1+n > helpWidth {
+		if words > 0 && width+1+n > most {
 			out.WriteString(strings.TrimRight(line, " ") + "\n")
 			line, width, words = next, cells(next), 0
 		}

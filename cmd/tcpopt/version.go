@@ -30,18 +30,24 @@ func buildInfo() *debug.BuildInfo {
 // describeBuild is one line. What the build does not know is left out.
 func describeBuild(info *debug.BuildInfo) string {
 	s := "tcpopt " + info.Main.Version
-	settings := map[string]string{}
-	for _, setting := range info.Settings {
-		settings[setting.Key] = setting.Value
-	}
-	if revision := settings["vcs.revision"]; revision != "" {
+	if revision := recorded(info, "vcs.revision"); revision != "" {
 		s += ", revision " + revision
-		if settings["vcs.modified"] == "true" {
+		if recorded(info, "vcs.modified") == "true" {
 			s += " modified"
 		}
-		if at := settings["vcs.time"]; at != "" {
+		if at := recorded(info, "vcs.time"); at != "" {
 			s += " of " + at
 		}
 	}
 	return s + ", " + runtime.Version() + " " + runtime.GOOS + "/" + runtime.GOARCH
+}
+
+// recorded is what the build recorded by that key, or empty.
+func recorded(info *debug.BuildInfo, key string) string {
+	for _, s := range info.Settings {
+		if s.Key == key {
+			return s.Value
+		}
+	}
+	return ""
 }
