@@ -164,7 +164,9 @@
 // places, they go to the users in turn, the lowest number first, for each the command
 // with most connections that has none yet; in a user namespace the user is who made
 // it. With -o it replaces a file in one step, as the textfile collector of
-// node_exporter wants it, and removes what runs that were killed have left beside it.
+// node_exporter wants it, and removes what runs that were killed have left beside it;
+// with -every too it does so again and again, where there is no timer to run it. A host
+// has no more than 370 series, however many commands and connections it has.
 //
 //	$ tcpopt metrics
 //	# HELP tcpopt_connections TCP connections of the processes that could be read.

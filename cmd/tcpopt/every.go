@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"slices"
@@ -23,7 +24,7 @@ type keeper struct {
 	processes map[int]*os.Process // those of -pid
 	records   map[identity]*record
 	jobs      []*job
-	reported  map[string]bool // what the latest look could not read
+	said      news // of what could not be read
 
 	changed, dead, left int
 }
@@ -80,7 +81,7 @@ func (r *request) keep(ctx context.Context, w *bufio.Writer) error {
 	defer tick.Stop()
 	why := "interrupted"
 	for {
-		k.report(errs)
+		k.said.print(k.w, errs) // Flush has its error.
 		if !k.work(ctx, tick.C) {
 			break
 		}
@@ -230,18 +231,25 @@ func (k *keeper) close(j *job) {
 	}
 }
 
-// report prints those errors that the look before did not have.
-func (k *keeper) report(errs []error) {
-	now := map[string]bool{}
-	for _, err := range errs {
-		text := strings.TrimPrefix(err.Error(), "tcpopt: ")
-		if now[text] = true; !k.reported[text] {
-			fmt.Fprintln(k.w, text)
-		}
-	}
-	k.reported = now
-}
-
 func (k *keeper) print(s *census.Socket, text string) {
 	fmt.Fprintf(k.w, "%d %s fd %d %v -> %v %s: %s\n", s.PID, printable(s.Command), s.FD, shortAddress(s.Local), shortAddress(s.Remote), s.State, text)
+}
+
+// news are the errors that were printed last.
+type news map[string]bool
+
+// print prints those of errs that are not nil and were not there the last time.
+func (n *news) print(w io.Writer, errs []error) (err error) {
+	now := news{}
+	for _, e := range errs {
+		if e == nil {
+			continue
+		}
+		text := strings.TrimPrefix(e.Error(), "tcpopt: ")
+		if now[text] = true; !(*n)[text] {
+			_, err = fmt.Fprintln(w, text)
+		}
+	}
+	*n = now
+	return err
 }

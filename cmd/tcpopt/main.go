@@ -32,7 +32,7 @@ func verbs() []*verb {
 		{name: "demo", args: "[-within D]",
 			help:    "show two connections whose cable is cut: the system's defaults, and one that notices",
 			example: "tcpopt demo -within 10s", run: runDemo},
-		{name: "metrics", args: "[-by command|user|unit|netns] [-o FILE]",
+		{name: "metrics", args: "[-by command|user|unit|netns] [-o FILE [-every D]]",
 			help:    "print counts of connections in the text format of Prometheus",
 			example: "tcpopt metrics -o /var/lib/prometheus/node-exporter/tcpopt.prom", run: runMetrics},
 		{name: "completion", args: "[bash|zsh|fish]",

@@ -135,6 +135,8 @@ func TestMisuse(t *testing.T) {
 		{"every of a descriptor", "set -pid 1 -fd 3 -on -yes -every 10s", "-every excludes -dry-run and -fd"},
 		{"every without yes", "set -pid 1 -all -on -every 10s", "needs -yes"},
 		{"metrics to nowhere", "metrics -o=", "name of a file"},
+		{"metrics every too little", "metrics -o x -every 0.5s", "-every: want 1s or more"},
+		{"metrics every to nowhere", "metrics -every 10s", "-every needs -o"},
 		{"metrics of something", "metrics more", `unexpected argument "more"`},
 		{"completion of something", "completion extra", `invalid shell "extra": want bash or zsh or fish`},
 		{"completion of two", "completion bash zsh", `unexpected argument "zsh"`},

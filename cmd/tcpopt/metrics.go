@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"maps"
+	"os/signal"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +35,7 @@ var silences = []time.Duration{time.Minute, 4 * time.Minute, 350 * time.Second, 
 func runMetrics(v *verb, args []string, stdout io.Writer) error {
 	var flags flag.FlagSet
 	var file string
+	var every *time.Duration
 	flags.Func("o", "write to this `file`, in one step and readable by all; node_exporter takes those named *.prom", func(s string) error {
 		if s == "" {
 			return errors.New("want the name of a file")
@@ -42,15 +45,45 @@ func runMetrics(v *verb, args []string, stdout io.Writer) error {
 	})
 	by := "command"
 	flags.Var(wordFlag{&by, []string{"command", "user", "unit", "netns"}}, "by", "count by `command|user|unit|netns`: the command, unless this says the user, the systemd unit or container, or the network namespace")
+	flags.Var(timeFlag{d: &every, least: time.Second}, "every", "with -o: write again each `time`, until interrupted")
 	if err := v.parse(&flags, args, stdout); err != nil {
 		return err
 	}
+	if every != nil && file == "" {
+		return misused(errors.New("-every needs -o"))
+	}
+	unread, err := writeMetrics(file, by, stdout)
+	if every == nil || err != nil {
+		return errors.Join(append(unread, err)...)
+	}
+	// From here on the age of the file says what goes wrong.
+	ctx, stop := signal.NotifyContext(context.Background(), interrupts...)
+	defer stop()
+	tick := time.NewTicker(*every)
+	defer tick.Stop()
+	var said news
+	for {
+		if err := said.print(stdout, append(unread, err)); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			unread, err = writeMetrics(file, by, stdout)
+		}
+	}
+}
+
+// writeMetrics writes metrics, by one of kinds, to a file, or to stdout if its name is empty. It
+// returns what they are without, and why there are none.
+func writeMetrics(file, by string, stdout io.Writer) (unread []error, err error) {
 	q := census.Query{Owners: true, Details: kindOf(by).details}
 	start := time.Now()
 	c, err := takeCensus(&q)
 	took := time.Since(start)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var text bytes.Buffer
 	printMetrics(&text, c, by, took)
@@ -59,7 +92,7 @@ func runMetrics(v *verb, args []string, stdout io.Writer) error {
 	} else {
 		err = replaceFile(file, text.Bytes())
 	}
-	return errors.Join(append(failures(c, &q, "-force"), err)...)
+	return failures(c, &q, "-force"), err
 }
 
 // printMetrics prints c, which took so long, by one of kinds, in the text format of

@@ -420,3 +420,36 @@ func TestMetricsLeft(t *testing.T) {
 		t.Errorf("left %q, want %q", got, want)
 	}
 }
+
+// TestMetricsEvery has a file that is written again and again, and a directory that
+// goes away, which is said once.
+func TestMetricsEvery(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "textfiles")
+	labtest.Need(t, os.Mkdir(dir, 0o755))
+	file := filepath.Join(dir, "tcpopt.prom")
+	p := start(t, theCommand.Command("metrics", "-o", file, "-every", "1s"), plainly)
+	var before os.FileInfo
+	for n, deadline := 0, time.Now().Add(time.Minute); n < 3; time.Sleep(20 * time.Millisecond) {
+		if now, err := os.Stat(file); err == nil && !os.SameFile(before, now) {
+			n++
+			before = now
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("written %d times in a minute", n)
+		}
+	}
+	labtest.Need(t, os.Rename(dir, dir+"-gone"))
+	if line := p.Line(t); !strings.Contains(line, "no such file or directory") {
+		t.Errorf("without its directory it says %q", line)
+	}
+	time.Sleep(2500 * time.Millisecond)
+	labtest.Need(t, os.Rename(dir+"-gone", dir))
+	if rest := end(t, p, syscall.SIGTERM); len(rest) != 1 || rest[0] != "" {
+		t.Errorf("then it says %q", rest)
+	}
+	if err := p.ProcessState.ExitCode(); err != 0 {
+		t.Errorf("status %d", err)
+	}
+}

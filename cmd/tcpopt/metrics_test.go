@@ -79,3 +79,72 @@ func TestMetricsStranger(t *testing.T) {
 		t.Errorf("%d commands, want 20 and other, up to stranger-13:\n%s", n, &b)
 	}
 }
+
+// TestMetricsSchema holds names, labels and the number of series: rules and
+// dashboards of others are made of them.
+func TestMetricsSchema(t *testing.T) {
+	unowned := 0
+	c := &census.Census{Unowned: &unowned}
+	for i := range 100 {
+		c.Sockets = append(c.Sockets, census.Socket{Command: fmt.Sprintf("c%d", i)})
+	}
+	var b bytes.Buffer
+	printMetrics(&b, c, "command", 0)
+	got := map[string]map[string]bool{}
+	series := 0
+	for _, line := range strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n") {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		series++
+		name, labels, _ := strings.Cut(line[:strings.LastIndex(line, " ")], "{")
+		if got[name] == nil {
+			got[name] = map[string]bool{}
+		}
+		labels = strings.TrimSuffix(labels, "}")
+		for labels != "" {
+			var label, value string
+			label, labels, _ = strings.Cut(labels, "=\"")
+			value, labels, _ = strings.Cut(labels, "\"")
+			labels = strings.TrimPrefix(labels, ",")
+			if label == "command" {
+				value = ""
+			}
+			got[name][strings.TrimSuffix(label+"="+value, "=")] = true
+		}
+	}
+	reasons := ""
+	for _, r := range census.Reasons() {
+		if r != census.Gone && r != census.Ended {
+			reasons += " reason=" + string(r)
+		}
+	}
+	want := map[string]string{
+		"tcpopt_connections":                "command keepalive=off keepalive=on",
+		"tcpopt_connections_noticed":        "command within_seconds=30 within_seconds=60 within_seconds=300 within_seconds=900 within_seconds=7200 within_seconds=+Inf",
+		"tcpopt_connections_kept_alive":     "command within_seconds=60 within_seconds=240 within_seconds=350 within_seconds=600 within_seconds=900 within_seconds=7200 within_seconds=+Inf",
+		"tcpopt_connections_busy_unbounded": "command",
+		"tcpopt_connections_suspect":        "command",
+		"tcpopt_processes_unreadable":       reasons,
+		"tcpopt_processes_hidden":           "",
+		"tcpopt_sockets_unowned":            "",
+		"tcpopt_scan_duration_seconds":      "",
+	}
+	for name, labels := range want {
+		words := strings.Fields(labels)
+		for _, word := range words {
+			if !got[name][word] {
+				t.Errorf("%s: no %s", name, word)
+			}
+		}
+		if got[name] == nil || len(got[name]) != len(words) {
+			t.Errorf("%s has %v, want %s", name, got[name], labels)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d names, want %d", len(got), len(want))
+	}
+	if series != 370 {
+		t.Errorf("%d series, and the documentation says 370 at the most", series)
+	}
+}

@@ -27,7 +27,7 @@ func replaceFile(file string, text []byte) error {
 	removeLeft(dir)
 	f, err := os.CreateTemp(dir, temporary)
 	if err != nil {
-		return err
+		return unnumbered(err, dir)
 	}
 	lock(f) // Until it is closed. If that cannot be, it is young still.
 	_, err = f.Write(text)
@@ -42,6 +42,19 @@ func replaceFile(file string, text []byte) error {
 	}
 	if err != nil {
 		os.Remove(f.Name())
+	}
+	return unnumbered(err, dir)
+}
+
+// unnumbered is err without the number of a temporary file, so that the same error
+// has the same text each time.
+func unnumbered(err error, dir string) error {
+	name := filepath.Join(dir, temporary)
+	switch e := err.(type) {
+	case *fs.PathError:
+		e.Path = name
+	case *os.LinkError:
+		e.Old = name
 	}
 	return err
 }
