@@ -1,0 +1,49 @@
+package deploy
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/tcpopt/tcpopt/internal/labtest"
+)
+
+func TestRules(t *testing.T) {
+	t.Parallel()
+	promtool := labtest.FindProgram(t, "promtool")
+	output(t, exec.Command(promtool, "check", "rules", "prometheus/tcpopt.rules.yml"))
+	test := exec.Command(promtool, "test", "rules", "tcpopt.test.yml")
+	test.Dir = "prometheus"
+	if out, err := test.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	// Each alert has a test.
+	tests := read(t, "prometheus/tcpopt.test.yml")
+	for _, line := range strings.Split(read(t, "prometheus/tcpopt.rules.yml"), "\n") {
+		if name, ok := strings.CutPrefix(line, "      - alert: "); ok && !strings.Contains(tests, "alertname: "+name+"\n") {
+			t.Errorf("no test has %s firing", name)
+		}
+	}
+	// And the tests can fail.
+	dir := t.TempDir()
+	rules := strings.Replace(read(t, "prometheus/tcpopt.rules.yml"), "for: 15m", "for: 1h", 1)
+	write(t, filepath.Join(dir, "tcpopt.rules.yml"), rules)
+	write(t, filepath.Join(dir, "tcpopt.test.yml"), tests)
+	test = exec.Command(promtool, "test", "rules", "tcpopt.test.yml")
+	test.Dir = dir
+	if out, err := test.CombinedOutput(); err == nil || !strings.Contains(string(out), "TcpoptNeverNoticed") {
+		t.Errorf("with another time: %v\n%s", err, out)
+	}
+}
+
+// TestMetricsLint has promtool look at the metrics of this machine: names, units
+// and types as Prometheus wants them.
+func TestMetricsLint(t *testing.T) {
+	t.Parallel()
+	check := exec.Command(labtest.FindProgram(t, "promtool"), "check", "metrics")
+	check.Stdin = strings.NewReader(output(t, exec.Command(tcpopt(t), "metrics")))
+	if out := output(t, check); out != "" {
+		t.Errorf("promtool: %s", out)
+	}
+}
