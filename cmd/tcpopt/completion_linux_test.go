@@ -82,7 +82,7 @@ func TestCompletion(t *testing.T) {
 		{dir + "/tcpopt me", "metrics"},
 		{"tcpopt nonsense -", ""},
 		{"tcpopt help -", ""},
-		{"tcpopt defaults -", "-json"},
+		{"tcpopt defaults -", "-json\n-pid"},
 		{"tcpopt set -o", "-off\n-on"},
 		{"tcpopt ls -by ", strings.Join(kindWords(), "\n")},
 		{"tcpopt ls -by r", "remote"},

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/census"
 )
 
 // A report is what defaults prints, in the form of -json.
@@ -21,7 +22,10 @@ type report struct {
 	OS       string    `json:"os"`
 	Defaults values    `json:"defaults"`
 	Settings []setting `json:"settings"`
+	Limit    *float64  `json:"system_limit_seconds"` // for data in flight, at least; null: not known
 	Options  []option  `json:"options"`
+
+	of string // whose sockets these are
 }
 
 type setting struct {
@@ -41,10 +45,21 @@ type option struct {
 func runDefaults(v *verb, args []string, stdout io.Writer) error {
 	var flags flag.FlagSet
 	asJSON := flags.Bool("json", false, "print a JSON object")
+	var pids []int
+	flags.Func("pid", "those of the network namespace of process `N`, as each container has one of its own", pidsFlag{&pids}.Set)
 	if err := v.parse(&flags, args, stdout); err != nil {
 		return err
 	}
-	r, err := learn()
+	var r report
+	var err error
+	if len(pids) == 0 {
+		r, err = learn()
+		r.of = "on " + r.OS
+	} else if e := census.Within(pids[0], func() error { r, err = learn(); return nil }); e != nil {
+		return e
+	} else {
+		r.of = fmt.Sprintf("in the network namespace of process %d", pids[0])
+	}
 	if *asJSON {
 		return errors.Join(err, writeJSON(stdout, r))
 	}
@@ -62,6 +77,12 @@ func learn() (report, error) {
 	}
 	for _, s := range settings {
 		r.Settings = append(r.Settings, newSetting(s))
+	}
+	if limit, lerr := census.SystemLimit(); !errors.Is(lerr, errors.ErrUnsupported) {
+		r.Settings = append(r.Settings, newSetting(tcpopt.Setting{Name: "net.ipv4.tcp_retries2", Value: int64(limit.Retries), Err: lerr}))
+		if lerr == nil {
+			r.Limit = bounded(limit.Least)
+		}
 	}
 	c, derr := tcpopt.Defaults()
 	if derr != nil {
@@ -161,8 +182,11 @@ func (r report) print(w io.Writer) error {
 		}
 		if user == "0s" {
 			user = "0s (the system's own limit)"
+			if r.Limit != nil {
+				user = "0s (the system's own limit, at least " + duration(r.Limit, "") + ")"
+			}
 		}
-		fmt.Fprintf(tw, "A new TCP socket on %s has\n", r.OS)
+		fmt.Fprintf(tw, "A new TCP socket %s has\n", r.of)
 		fmt.Fprintf(tw, "  keepalive\t%s\n", keepalive)
 		fmt.Fprintf(tw, "  idle\t%s\n", duration(d.Idle, "not known"))
 		fmt.Fprintf(tw, "  interval\t%s\n", duration(d.Interval, "not known"))

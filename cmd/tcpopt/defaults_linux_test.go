@@ -3,16 +3,18 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
 // inHost runs the command by way of script, which has it as $0, in a host whose
-// defaults are 600 s, 10 s and 5.
+// defaults are 600 s, 10 s and 5, and 8 retransmissions.
 func inHost(t *testing.T, script string) (stdout, stderr string) {
 	t.Helper()
 	needsPrograms(t)
@@ -23,7 +25,7 @@ func inHost(t *testing.T, script string) (stdout, stderr string) {
 	}
 	cmd := exec.Command("/bin/sh", "-ec", `
 cd /proc/sys/net/ipv4
-echo 600 >tcp_keepalive_time; echo 10 >tcp_keepalive_intvl; echo 5 >tcp_keepalive_probes
+echo 600 >tcp_keepalive_time; echo 10 >tcp_keepalive_intvl; echo 5 >tcp_keepalive_probes; echo 8 >tcp_retries2
 cd /
 `+script, exe)
 	var out, diag bytes.Buffer
@@ -65,7 +67,9 @@ func TestDefaultsInNamespace(t *testing.T) {
 		"settings": [
 			{"name": "net.ipv4.tcp_keepalive_time", "value": 600, "unit_seconds": 1, "error": null},
 			{"name": "net.ipv4.tcp_keepalive_intvl", "value": 10, "unit_seconds": 1, "error": null},
-			{"name": "net.ipv4.tcp_keepalive_probes", "value": 5, "unit_seconds": 0, "error": null}],
+			{"name": "net.ipv4.tcp_keepalive_probes", "value": 5, "unit_seconds": 0, "error": null},
+			{"name": "net.ipv4.tcp_retries2", "value": 8, "unit_seconds": 0, "error": null}],
+		"system_limit_seconds": 102.2,
 		`+options+`}`)
 
 	got, _ = inHost(t, `exec "$0" defaults`)
@@ -74,12 +78,13 @@ func TestDefaultsInNamespace(t *testing.T) {
   idle          10m
   interval      10s
   count         5
-  user timeout  0s (the system's own limit)
+  user timeout  0s (the system's own limit, at least 1m42.2s)
 
 set for the whole system by
   net.ipv4.tcp_keepalive_time = 600 s
   net.ipv4.tcp_keepalive_intvl = 10 s
   net.ipv4.tcp_keepalive_probes = 5
+  net.ipv4.tcp_retries2 = 8
 
 and takes these options
   SO_KEEPALIVE      enable        get and set
@@ -114,7 +119,9 @@ func TestDefaultsZero(t *testing.T) {
 		"settings": [
 			{"name": "net.ipv4.tcp_keepalive_time", "value": 600, "unit_seconds": 1, "error": null},
 			{"name": "net.ipv4.tcp_keepalive_intvl", "value": 0, "unit_seconds": 1, "error": null},
-			{"name": "net.ipv4.tcp_keepalive_probes", "value": 5, "unit_seconds": 0, "error": null}],
+			{"name": "net.ipv4.tcp_keepalive_probes", "value": 5, "unit_seconds": 0, "error": null},
+			{"name": "net.ipv4.tcp_retries2", "value": 8, "unit_seconds": 0, "error": null}],
+		"system_limit_seconds": 102.2,
 		`+options+`}`)
 }
 
@@ -128,6 +135,53 @@ func TestDefaultsWithoutProc(t *testing.T) {
 			{"name": "net.ipv4.tcp_keepalive_intvl", "value": null, "unit_seconds": 1,
 				"error": "open /proc/sys/net/ipv4/tcp_keepalive_intvl: no such file or directory"},
 			{"name": "net.ipv4.tcp_keepalive_probes", "value": null, "unit_seconds": 0,
-				"error": "open /proc/sys/net/ipv4/tcp_keepalive_probes: no such file or directory"}],
+				"error": "open /proc/sys/net/ipv4/tcp_keepalive_probes: no such file or directory"},
+			{"name": "net.ipv4.tcp_retries2", "value": null, "unit_seconds": 0,
+				"error": "open /proc/sys/net/ipv4/tcp_retries2: no such file or directory"}],
+		"system_limit_seconds": null,
 		`+options+`}`)
+}
+
+// TestDefaultsOf asks for those of a process in another namespace.
+func TestDefaultsOf(t *testing.T) {
+	t.Parallel()
+	host := labtest.NewHost(t)
+	hosted, _ := hold(t, host.Start, "-n", "0")
+	labtest.Need(t, host.Do(func() error {
+		return errors.Join(os.WriteFile("/proc/sys/net/ipv4/tcp_keepalive_time", []byte("601"), 0), os.WriteFile("/proc/sys/net/ipv4/tcp_retries2", []byte("5"), 0))
+	}))
+	_, before, _ := command("defaults")
+	status, stdout, stderr := command("defaults", "-json", "-pid", hosted.PID())
+	if status != 0 || stderr != "" {
+		t.Fatalf("status %d, stderr %q", status, stderr)
+	}
+	wantJSON(t, stdout, `{"os": "linux",
+		"defaults": {"enable": false, "idle_seconds": 601, "interval_seconds": 75, "count": 9, "user_timeout_seconds": 0},
+		"settings": [
+			{"name": "net.ipv4.tcp_keepalive_time", "value": 601, "unit_seconds": 1, "error": null},
+			{"name": "net.ipv4.tcp_keepalive_intvl", "value": 75, "unit_seconds": 1, "error": null},
+			{"name": "net.ipv4.tcp_keepalive_probes", "value": 9, "unit_seconds": 0, "error": null},
+			{"name": "net.ipv4.tcp_retries2", "value": 5, "unit_seconds": 0, "error": null}],
+		"system_limit_seconds": 12.6,
+		`+options+`}`)
+	_, stdout, _ = command("defaults", "-pid", hosted.PID())
+	if want := "A new TCP socket in the network namespace of process " + hosted.PID() + " has\n"; !strings.HasPrefix(stdout, want) || !strings.Contains(stdout, "at least 12.6s)") {
+		t.Errorf("printed\n%s\nwant %s", stdout, want)
+	}
+	if _, after, _ := command("defaults"); after != before {
+		t.Errorf("afterwards, here\n%s\nwant\n%s", after, before)
+	}
+	if status, stdout, stderr := command("defaults", "-pid", "4194305"); status != 1 || stdout != "" || stderr != "tcpopt defaults: process 4194305: no such process\n" {
+		t.Errorf("of no process: status %d, stdout %q, stderr %q", status, stdout, stderr)
+	}
+	exe, by := ordinary(t)
+	if by == nil {
+		return // The user of this test may not enter what it has not made, as package census tests.
+	}
+	cmd := exec.Command(exe, "defaults", "-pid", hosted.PID())
+	cmd.Env, cmd.SysProcAttr = append(os.Environ(), theCommand.Env()), by
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.HasPrefix(string(out), "tcpopt defaults: process "+hosted.PID()+": its namespaces may not be seen") || strings.Count(string(out), "\n") != 1 {
+		t.Errorf("as another user: %v, %q", err, out)
+	}
 }

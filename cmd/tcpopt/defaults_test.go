@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/census"
 )
 
 func TestDefaults(t *testing.T) {
@@ -39,7 +40,11 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("defaults are %s, want %+v", &stdout, want)
 	}
 	settings, _ := tcpopt.SystemSettings()
-	if len(got.Settings) != len(settings) {
+	n := len(settings)
+	if _, err := census.SystemLimit(); !errors.Is(err, errors.ErrUnsupported) {
+		n++
+	}
+	if len(got.Settings) != n || (got.Limit != nil) != (n > len(settings)) {
 		t.Errorf("settings are %+v, want %+v", got.Settings, settings)
 	}
 	if len(got.Options) < 5 || got.Options[0] != (option{"SO_KEEPALIVE", "enable", true, true}) {

@@ -17,7 +17,7 @@ const (
 // verbs is a function since some of them are about all.
 func verbs() []*verb {
 	return []*verb{
-		{name: "defaults", args: "[-json]",
+		{name: "defaults", args: "[-pid N] [-json]",
 			help:    "print this system's keepalive defaults and where they are set",
 			example: "tcpopt defaults -json", run: runDefaults},
 		{name: "ls", args: processArgs + " " + socketArgs + " [-listen] [-by command|remote|cmdline|user|unit|netns] [-wide] [-check] [-json] [-force]",

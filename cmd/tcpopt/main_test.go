@@ -84,6 +84,8 @@ func TestMisuse(t *testing.T) {
 		{"negative process", "ls -pid -7", "number of a process"},
 		{"process too big", "ls -pid 4294967297", "number of a process"},
 		{"no command", "ls -name=", "name of a command"},
+		{"defaults of two processes", "defaults -pid 1 -pid 2", "-pid: given twice"},
+		{"defaults of no process", "defaults -pid 0", "number of a process"},
 		{"no command line", "ls -cmdline=", "part of a command line"},
 		{"no user", "ls -user=", "want the name of a user, or a number"},
 		{"user of nobody", "ls -user nosuchuserhere", "want the name of a user, or a number"},
