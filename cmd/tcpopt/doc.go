@@ -20,8 +20,15 @@
 //
 // Defaults prints the keepalive that a new socket gets, the system-wide
 // settings that it comes from, and which options a socket can get and set here,
-// each tried on a new socket. With -json it prints one object; a value that the
-// system does not tell is null there, and times are in seconds.
+// each tried on a new socket. Each container has settings of its own: -pid prints
+// those of the network namespace of a process. It enters that, for which it needs
+// CAP_SYS_ADMIN, as root has it.
+//
+// With -json it prints one object; a value that the system does not tell is null
+// there, and times are in seconds. Its system_limit_seconds is what the sysctl
+// tcp_retries2 comes to, see tcp(7): after that time at the least the system gives up
+// data that is not acknowledged. It gives up when the next retransmission is due,
+// which may be up to two minutes later.
 //
 //	$ tcpopt defaults
 //	A new TCP socket on linux has
@@ -29,12 +36,13 @@
 //	  idle          2h
 //	  interval      75s
 //	  count         9
-//	  user timeout  0s (the system's own limit)
+//	  user timeout  0s (the system's own limit, at least 15m24.6s)
 //
 //	set for the whole system by
 //	  net.ipv4.tcp_keepalive_time = 7200 s
 //	  net.ipv4.tcp_keepalive_intvl = 75 s
 //	  net.ipv4.tcp_keepalive_probes = 9
+//	  net.ipv4.tcp_retries2 = 15
 //
 //	and takes these options
 //	  SO_KEEPALIVE      enable        get and set
@@ -48,8 +56,9 @@
 // Ls lists TCP sockets of the processes given by -pid or -name, or of all that
 // may be read, with their keepalive and the time after which each would notice a
 // dead peer: with nothing in flight, where "never" means that keepalive is off,
-// and with unacknowledged data, where "system" means that the sysctl tcp_retries2
-// decides, see tcp(7). In syn-sent both are when connect ends, counted from its
+// and with unacknowledged data, where "15m24s+" means that the sysctl tcp_retries2 of
+// its network namespace decides, and that it is that long at the least; "system" is
+// the same where that namespace may not be entered. In syn-sent both are when connect ends, counted from its
 // start, which keepalive has no part in. Of a flag that is given several times,
 // any of its values will do; flags of different names must all agree. A
 // link-local address is shown with its device, fe80::2%eth0, and as a pattern
@@ -58,17 +67,29 @@
 // that. A socket is not seen if no process that may be read is in its network
 // namespace.
 //
+// Which pod is that? Processes are selected by -cmdline, a part of the command line,
+// -user and -unit too, and sockets by -netns; -by adds up by each of these. A unit is
+// one of systemd, such as nginx.service, a container, docker/4f797c539e6c, or a pod of
+// Kubernetes and the container, pod/UID/4f797c539e6c, by the cgroup of the process,
+// which Docker, Podman, containerd, CRI-O, the kubelet, LXC and systemd name; a cgroup
+// that none of them has named is its own unit. Names are as whoever made them has
+// them, and prove nothing. Two containers may have the same addresses: they differ in
+// unit and network namespace.
+//
+//	$ tcpopt ls -by unit
+//	$ tcpopt set -unit docker/4f797c539e6c -within 30s -dry-run
+//
 // In a terminal ls fits its width, or that of COLUMNS. What needs attention comes
 // first, in red unless NO_COLOR is set: suspect connections with what makes them so,
 // then those that take longest to notice a dead peer.
 //
-//	COMMAND         PID  LOCAL   REMOTE                 KEEPALIVE  NOTICED    BUSY
-//	sync          24792  :38288  10.20.30.40:8443       off          never  system
+//	COMMAND         PID  LOCAL   REMOTE                 KEEPALIVE  NOTICED     BUSY
+//	sync          24792  :38288  10.20.30.40:8443       off          never  15m24s+
 //	    window shut, 3693 KiB waiting, silent for 19s
-//	psql          24841  :38300  10.20.30.7:5432        off          never  system
-//	postgres      24455  :5432   [2001:db…11:2222]:609  2h+9x75s     2h11m  system
-//	redis-server  24308  :6379   10.20.30.9:44092       5m+3x100s      10m  system
-//	worker        24793  :40506  10.20.30.40:8443       15s+5s         30s     30s
+//	psql          24841  :38300  10.20.30.7:5432        off          never  15m24s+
+//	postgres      24455  :5432   [2001:db…11:2222]:609  2h+9x75s     2h11m  15m24s+
+//	redis-server  24308  :6379   10.20.30.9:44092       5m+3x100s      10m  15m24s+
+//	worker        24793  :40506  10.20.30.40:8443       15s+5s         30s      30s
 //
 // To anything but a terminal, and with -wide, it prints all columns in the order of
 // processes; new ones come after the others. With -wide=false a pipe gets what a
@@ -76,9 +97,9 @@
 // defaults print to a terminal is folded between words.
 //
 //	$ tcpopt ls -name postgres
-//	COMMAND    PID  LOCAL          REMOTE          KEEPALIVE  NOTICED    BUSY
-//	postgres  4712  10.0.0.5:5432  10.0.0.8:50230  off          never  system
-//	postgres  4711  10.0.0.5:5432  10.0.0.7:41874  2h+9x75s     2h11m  system
+//	COMMAND    PID  LOCAL          REMOTE          KEEPALIVE  NOTICED     BUSY
+//	postgres  4712  10.0.0.5:5432  10.0.0.8:50230  off          never  15m24s+
+//	postgres  4711  10.0.0.5:5432  10.0.0.7:41874  2h+9x75s     2h11m  15m24s+
 //	2 sockets, 1 without keepalive, 0 suspect
 //	tcpopt ls -wide has all columns, -h explains them.
 //
@@ -108,10 +129,10 @@
 //
 //	$ tcpopt set -name postgres -within 30s -dry-run
 //	4711 postgres fd 9 10.0.0.5:5432 -> 10.0.0.7:41874 established
-//	  before   on, idle 2h, interval 75s, count 9, user timeout 0s; a dead peer is noticed: idle 2h11m15s, busy system
+//	  before   on, idle 2h, interval 75s, count 9, user timeout 0s; a dead peer is noticed: idle 2h11m15s, busy system, at least 15m24s
 //	  planned  on, idle 15s, interval 5s, count 3, user timeout 30s; a dead peer is noticed: idle 30s, busy 30s
 //	4712 postgres fd 9 10.0.0.5:5432 -> 10.0.0.8:50230 established
-//	  before   off (idle 2h, interval 75s, count 9), user timeout 0s; a dead peer is noticed: idle never, busy system
+//	  before   off (idle 2h, interval 75s, count 9), user timeout 0s; a dead peer is noticed: idle never, busy system, at least 15m24s
 //	  planned  on, idle 15s, interval 5s, count 3, user timeout 30s; a dead peer is noticed: idle 30s, busy 30s
 //	2 would change, 0 as wanted already, 0 would not or not for sure
 //	A change lasts until the program reconnects or sets its own; new connections do not have it.
@@ -163,10 +184,12 @@
 // together. A command is what a program calls itself. So that nobody fills the 20
 // places, they go to the users in turn, the lowest number first, for each the command
 // with most connections that has none yet; in a user namespace the user is who made
-// it. With -o it replaces a file in one step, as the textfile collector of
-// node_exporter wants it, and removes what runs that were killed have left beside it;
-// with -every too it does so again and again, where there is no timer to run it. A host
-// has no more than 370 series, however many commands and connections it has.
+// it. With -by the user, the unit or the network namespace takes the place of the
+// command, in the same way, as a label of that name. With -o it replaces a file in one
+// step, as the textfile collector of node_exporter wants it, and removes what runs that
+// were killed have left beside it; with -every too it does so again and again, where
+// there is no timer to run it. A host has no more than 370 series, however many
+// commands and connections it has.
 //
 //	$ tcpopt metrics
 //	# HELP tcpopt_connections TCP connections of the processes that could be read.
@@ -197,6 +220,35 @@
 //	$ tcpopt version
 //	tcpopt v1.2.3, revision 8f14e45fceea167a5a36dedd4bea2543 of 2030-01-02T03:04:05Z, go1.27.3 linux/amd64
 //
+// # Load balancers and NAT
+//
+// What is on the way of a connection may forget it when it carries nothing for some
+// time, and then drops or resets what either side sends. Ls -quieter 350s lists the
+// connections that may carry nothing for longer than that while both sides are alive:
+// those whose keepalive is off, and those whose probes come later. This is nominal:
+// Linux may send a probe up to 1/8 later, so that 310s is safe below a limit of 350s.
+// Metrics counts, as tcpopt_connections_kept_alive, those that carry something at
+// least once in such times. For an established connection the manuals say
+//
+//	AWS Network Load Balancer      350 s, or what is set for its TCP listeners, 60 s to 6000 s
+//	AWS Gateway Load Balancer      350 s, or what is set, 60 s to 6000 s
+//	AWS Network Firewall           350 s, or what is set, 60 s to 6000 s
+//	AWS NAT gateway                350 s
+//	Azure Load Balancer            4 min, or what is set
+//	Azure NAT Gateway              4 min, or what is set, up to 120 min
+//	Google Cloud VPC               10 min
+//	conntrack of Linux             5 days, or what net.netfilter.nf_conntrack_tcp_timeout_established says
+//
+// These are Elastic Load Balancing, "Update the TCP idle timeout"; the FlowTimeouts of
+// the Network Firewall API; the Amazon VPC User Guide, "NAT gateways"; Azure Load
+// Balancer, "Configure TCP reset and idle timeout"; Azure NAT Gateway, "Timers";
+// Compute Engine, "Idle connections"; nf_conntrack-sysctl.rst of the kernel. RFC 5382
+// asks NAT for 2 h 4 min at the least.
+//
+// A proxy is the peer of both its connections, and counts data: a probe does not keep
+// it from closing them. AWS says so of its Classic Load Balancer, whose limit is 60 s
+// unless set. There only the program can send something.
+//
 // # Reading sockets
 //
 // To ask a socket, ls and set hold a duplicate of its descriptor for some
@@ -211,16 +263,21 @@
 //
 // # JSON of ls
 //
-// Ls -json prints an object with version, which is 1, sockets, uncounted, the
+// Ls -json prints an object with version, which is 1, sockets, processes, those of
+// the sockets, uncounted, the
 // connections of which it is not known whether they are suspect, unreadable, the
 // processes that could not be read counted by reason, unreadable_processes, each of
 // them, hidepid, the mount option by which /proc hides others, and unowned, the
 // sockets of this network namespace that no process has that could be read, or null
-// where that was not asked. Times are in seconds; in a socket, a detection_seconds or
-// busy_seconds of null is unbounded, and a user_timeout_seconds, probes,
-// silence_seconds or pending of null is what the kernel does not tell. A thread is
-// one that has the descriptor to itself, or whose process's first thread has ended.
-// With -by there are totals too.
+// where that was not asked. Times are in seconds; in a socket, a detection_seconds,
+// busy_seconds or max_silence_seconds of null is unbounded, and a
+// user_timeout_seconds, probes, silence_seconds or pending of null is what the kernel
+// does not tell. A thread is one that has the descriptor to itself, or whose
+// process's first thread has ended. Where busy_seconds is null, the system gives up
+// after system_limit_seconds at the least. In a process, and of a socket the uid, user
+// and unit, null is what could not be read; a unit that is empty is that there is
+// none, and a user without a name is its number. With -by there are totals too, whose
+// by is null or empty in the same way.
 //
 // # Exit status
 //

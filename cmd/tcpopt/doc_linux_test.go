@@ -26,7 +26,7 @@ func documentedCensus() *census.Census {
 		return census.Socket{
 			PID: pid, Command: "postgres", FD: fd, Protocol: "tcp", State: "established",
 			Local: netip.MustParseAddrPort("10.0.0.5:5432"), Remote: netip.MustParseAddrPort(remote),
-			Config: config, HasUserTimeout: true, HasPending: true, Counted: true, Heard: true, Silence: 9 * time.Second,
+			Config: config, HasUserTimeout: true, HasPending: true, Limit: &census.Limit{Retries: 15, Least: 924600 * time.Millisecond}, Counted: true, Heard: true, Silence: 9 * time.Second,
 		}
 	}
 	return &census.Census{Sockets: []census.Socket{

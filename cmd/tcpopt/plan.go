@@ -178,6 +178,7 @@ func (p *plan) print(w io.Writer) {
 	if c.UserTimeout > 0 {
 		fmt.Fprint(w, "There a user timeout also ends a connection whose peer keeps its window shut.\n")
 	}
+	fmt.Fprint(w, wrap("", "", onTheWay(c.MaxSilence())))
 	switch {
 	case !onLinux(c):
 		fmt.Fprint(w, wrap("", "", elsewhere))
@@ -192,6 +193,38 @@ func (p *plan) print(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\nIn the terms of a program, ready to paste: tcpopt plan %s TARGET, of\n", short(p.within))
 	fmt.Fprint(w, wrap("  ", "  ", strings.Join(append(names, all), " ")))
+}
+
+// forgetful are who forgets connections that carry nothing for so long, unless it is
+// set otherwise: by the manuals that the package's comment names.
+var forgetful = []struct {
+	who   string
+	after time.Duration
+}{{"Azure (4m)", 4 * time.Minute}, {"AWS (350s)", 350 * time.Second}, {"Google Cloud (10m)", 10 * time.Minute}}
+
+// onTheWay says who remembers a connection that while idle is silent for so long, and
+// 1/8 longer as Linux may let it be.
+func onTheWay(silence time.Duration) string {
+	most := silence + silence/8
+	var often, seldom []string
+	for _, f := range forgetful {
+		if most < f.after {
+			often = append(often, f.who)
+		} else {
+			seldom = append(seldom, f.who)
+		}
+	}
+	text := "While idle it carries something at least every " + short(most) + ":"
+	if len(often) > 0 {
+		text += " often enough for the load balancers and NAT of " + strings.Join(often, ", ")
+	}
+	switch {
+	case len(seldom) > 0 && len(often) > 0:
+		text += "; too seldom for those of " + strings.Join(seldom, ", ")
+	case len(seldom) > 0:
+		text += " too seldom for the load balancers and NAT of " + strings.Join(seldom, ", ")
+	}
+	return text + ", which forget what is silent for longer."
 }
 
 // elsewhere is why a plan of another system is none for programs on Linux.

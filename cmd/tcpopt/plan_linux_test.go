@@ -37,6 +37,9 @@ busy: data unacknowledged, counted from when it was sent
 
 Times are nominal: on Linux each timer may run up to 1/8 of its time late.
 There a user timeout also ends a connection whose peer keeps its window shut.
+While idle it carries something at least every 16.875s: often enough for the
+load balancers and NAT of Azure (4m), AWS (350s), Google Cloud (10m), which
+forget what is silent for longer.
 
 In the terms of a program, ready to paste: tcpopt plan 30s TARGET, of
   curl docker envoy go-tcpopt go grpc haproxy java kubernetes libpq mariadb

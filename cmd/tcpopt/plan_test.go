@@ -272,3 +272,19 @@ func TestPlanCause(t *testing.T) {
 		}
 	}
 }
+
+func TestOnTheWay(t *testing.T) {
+	for _, tt := range []struct {
+		silence time.Duration
+		want    string
+	}{
+		{213 * time.Second, "While idle it carries something at least every 3m59.625s: often enough for the load balancers and NAT of Azure (4m), AWS (350s), Google Cloud (10m), which forget what is silent for longer."},
+		{214 * time.Second, "While idle it carries something at least every 4m0.75s: often enough for the load balancers and NAT of AWS (350s), Google Cloud (10m); too seldom for those of Azure (4m), which forget what is silent for longer."},
+		{320 * time.Second, "While idle it carries something at least every 6m: often enough for the load balancers and NAT of Google Cloud (10m); too seldom for those of Azure (4m), AWS (350s), which forget what is silent for longer."},
+		{2 * time.Hour, "While idle it carries something at least every 2h15m: too seldom for the load balancers and NAT of Azure (4m), AWS (350s), Google Cloud (10m), which forget what is silent for longer."},
+	} {
+		if got := onTheWay(tt.silence); got != tt.want {
+			t.Errorf("%v: %q, want %q", tt.silence, got, tt.want)
+		}
+	}
+}
