@@ -97,7 +97,8 @@ func (s Socket) Config() (Config, error) {
 // where it was off, SetConfig switches it off again at once. There, one that is
 // no option of its own is unsupported without the other.
 func (s Socket) SetConfig(c Config) error {
-	v := c.visit()
+	v := visit{op: "set"}
+	c.addTo(&v)
 	return s.do(&v)
 }
 
@@ -113,8 +114,8 @@ func (s Socket) SetConfig(c Config) error {
 // the range of an option that is there is refused, and nothing has changed. Any
 // other refusal is an error too, and the Config is what had been set by then.
 func (s Socket) SetSupported(c Config) (Config, error) {
-	v := c.Supported().visit()
-	v.spare = true
+	v := visit{op: "set", spare: true}
+	c.Supported().addTo(&v)
 	err := s.do(&v)
 	return v.written(c), err
 }
@@ -147,11 +148,9 @@ func (v *visit) written(c Config) (done Config) {
 // every socket of this system: a field that is negative or out of range, or one
 // that the system lacks. It asks no socket.
 func (c Config) Validate() error {
-	v := c.visit()
-	if v.err == nil {
-		return nil
-	}
-	return &OptionError{v.op, v.at.label, v.err}
+	v := visit{op: "set"}
+	c.addTo(&v)
+	return v.refusal()
 }
 
 // Supported returns c without the fields that this system lacks. It drops and
@@ -235,9 +234,8 @@ func (c Config) paired() bool {
 		!(keepIdle.present() && keepInterval.present())
 }
 
-// visit is what SetConfig does. What a socket may lack comes first.
-func (c Config) visit() visit {
-	v := visit{op: "set"}
+// addTo adds what SetConfig does. What a socket may lack comes first.
+func (c Config) addTo(v *visit) {
 	switch c.UserTimeout {
 	case 0:
 	case Unbounded:
@@ -268,7 +266,6 @@ func (c Config) visit() visit {
 	if v.err == nil && c.Interval > 0 && c.Count > 0 && keepIdle.mostSum > 0 {
 		v.checkSum(keepIdle.rounded(c.Idle), keepInterval.rounded(c.Interval), c.Count)
 	}
-	return v
 }
 
 // checkSum refuses what the kernel would add up to less. A field that is left

@@ -1,7 +1,6 @@
 package tcpopt
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -111,14 +110,13 @@ func (r *systemRow) unit() time.Duration {
 func fresh(f func(Socket) error) error {
 	var ferr error
 	done := errors.New("done")
-	lc := net.ListenConfig{Control: func(_, _ string, rc syscall.RawConn) error {
-		ferr = f(FromRawConn(rc))
-		return done // Package net closes the socket.
+	d := net.Dialer{Control: func(_, _ string, rc syscall.RawConn) error {
+		ferr = f(Socket{raw: rc, kind: stream})
+		return done // Package net closes the socket, which it has not connected.
 	}}
-	lc.SetMultipathTCP(false)
-	_, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	_, err := d.Dial("tcp", "127.0.0.1:1")
 	if !errors.Is(err, done) {
-		_, err6 := lc.Listen(context.Background(), "tcp", "[::1]:0")
+		_, err6 := d.Dial("tcp", "[::1]:1")
 		err = errors.Join(err, err6)
 	}
 	if !errors.Is(err, done) {

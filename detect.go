@@ -117,14 +117,14 @@ func firstProbe(idle, interval time.Duration) time.Duration {
 func Within(d time.Duration) (Config, error) {
 	whole := d.Truncate(time.Second)
 	c, least := within(whole)
-	switch v := c.visit(); {
+	switch {
 	case least == 0:
 		return Config{}, fmt.Errorf("tcpopt: within %v: %s: %w", d, keepIdle.label, keepIdle.unsupported())
-	case whole < least || v.err != nil:
+	case whole < least || c.Validate() != nil:
 		most, above := least, Unbounded.Truncate(time.Second)
 		for above-most > time.Second {
 			middle := most + ((above - most) / 2).Truncate(time.Second)
-			if c, _ := within(middle); c.visit().err == nil {
+			if c, _ := within(middle); c.Validate() == nil {
 				most = middle
 			} else {
 				above = middle

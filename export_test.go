@@ -59,7 +59,8 @@ var DeadPeer = deadPeer
 func WriteOrder(c Config, needsOn bool) (labels []string) {
 	defer func(was bool) { keepIdle.needsOn = was }(keepIdle.needsOn)
 	keepIdle.needsOn = needsOn
-	v := c.visit()
+	v := visit{op: "set"}
+	c.addTo(&v)
 	for _, o := range v.rows[:v.len] {
 		labels = append(labels, o.label)
 	}

@@ -5,6 +5,7 @@ package tcpopt
 import (
 	"errors"
 	"math"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,9 +29,10 @@ func getsockopt(fd uintptr, o *option) (int64, error) {
 	return int64(n), err
 }
 
-// setsockopt also names its system call.
+// setsockopt also names its system call. Package syscall's is quicker than that of
+// x/sys, which makes one call more.
 func setsockopt(fd uintptr, o *option, n int64) (string, error) {
-	return "setsockopt", unix.SetsockoptInt(int(fd), o.level, int(o.name), int(n))
+	return "setsockopt", syscall.SetsockoptInt(int(fd), o.level, int(o.name), int(n))
 }
 
 // notTCP is what else a system says of a descriptor that has no options at that

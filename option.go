@@ -83,10 +83,13 @@ func (o *option) read(fd uintptr, spare bool) (n int64, lacks bool, err error) {
 	switch {
 	case o.present():
 		n, err = getsockopt(fd, o)
-		if spare && lacksOption(err) {
+		switch {
+		case err == nil:
+			return n, false, nil
+		case spare && lacksOption(err):
 			return 0, true, nil
 		}
-		return n, false, o.refused("getsockopt", err)
+		return 0, false, o.refused("getsockopt", err)
 	case o.system != "":
 		n, err = readSystem(o.system)
 		return n, false, err
@@ -101,7 +104,10 @@ func (o *option) read(fd uintptr, spare bool) (n int64, lacks bool, err error) {
 // write sets n. If spare, what the socket lacks is left alone and no error.
 func (o *option) write(fd uintptr, n int64, spare bool) (lacks bool, err error) {
 	call, err := setsockopt(fd, o, n)
-	if spare && lacksOption(err) {
+	switch {
+	case err == nil:
+		return false, nil
+	case spare && lacksOption(err):
 		return true, nil
 	}
 	return false, o.refused(call, err)

@@ -89,7 +89,43 @@ func TestSystemCalls(t *testing.T) {
 			}
 		}, 0, 0},
 	}
+	dial := func(d *net.Dialer, l net.Listener) {
+		c, err := d.Dial("tcp4", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+	var dialed, listened net.Listener
 	if child {
+		dialed = listenWith(t, &net.ListenConfig{KeepAlive: -1}, "tcp4")
+		lc := net.ListenConfig{KeepAlive: -1}
+		lc.SetMultipathTCP(false)
+		listened = tcpopt.NewListener(listenWith(t, &lc, "tcp4"), full, nil)
+		dial(&net.Dialer{KeepAlive: -1}, listened)
+	}
+	// What package net calls in any case does not count.
+	alone := []struct {
+		name       string
+		call       func()
+		gets, sets int
+	}{
+		{"Defaults", func() { tcpopt.Defaults() }, 5, 0},
+		{"dial", func() { dial(&net.Dialer{KeepAlive: -1, Control: full.DialControl}, dialed) }, 0, 5},
+		{"accept", func() {
+			c, err := listened.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { c.Close() })
+		}, 0, 5},
+	}
+	if child {
+		for _, step := range alone {
+			mark("alone", step.name, "begin")
+			step.call()
+			mark("alone", step.name, "end")
+		}
 		for _, step := range steps {
 			for name, s := range map[string]tcpopt.Socket{"plain": fromConn(t, plain), "multipath": fromConn(t, multipath), "raw": tcpopt.FromRawConn(raw), "embedded": fromConn(t, struct{ *net.TCPConn }{plain})} {
 				mark(name, step.name, "begin")
@@ -101,6 +137,18 @@ func TestSystemCalls(t *testing.T) {
 	}
 
 	out := strace(t, "setsockopt,getsockopt,chdir")
+	for _, step := range alone {
+		_, calls, ok := strings.Cut(out, marker("alone", step.name, "begin"))
+		calls, _, end := strings.Cut(calls, marker("alone", step.name, "end"))
+		if !ok || !end {
+			t.Fatalf("%s: no marks in the trace", step.name)
+		}
+		gets := strings.Count(calls, "getsockopt(") - strings.Count(calls, "SO_ERROR")
+		sets := strings.Count(calls, "setsockopt(") - strings.Count(calls, "TCP_NODELAY")
+		if gets != step.gets || sets != step.sets {
+			t.Errorf("%s: %d gets and %d sets, want %d and %d\n%s", step.name, gets, sets, step.gets, step.sets, calls)
+		}
+	}
 	for _, step := range steps {
 		for _, name := range []string{"plain", "multipath", "raw", "embedded"} {
 			_, calls, ok := strings.Cut(out, marker(name, step.name, "begin"))

@@ -118,9 +118,11 @@ func (s Socket) KeepAlive() (bool, error) {
 // the first probe is due a whole idle time after the switch, however long the
 // connection was silent before.
 func (s Socket) SetKeepAlive(on bool) error {
-	v := visit{op: "set"}
-	v.addSwitch(SwitchOf(on))
-	return s.do(&v)
+	n := int64(0)
+	if on {
+		n = 1
+	}
+	return s.set(&keepAlive, n, keepAlive.check(n))
 }
 
 // KeepAliveIdle returns how long a connection is silent before the first
@@ -196,9 +198,7 @@ func (s Socket) KeepAliveCount() (int, error) {
 // works again. A write right after the call avoids that, since data in flight is
 // not probed for and its acknowledgment counts from zero.
 func (s Socket) SetKeepAliveCount(n int) error {
-	v := visit{op: "set"}
-	v.add(&keepCount, int64(n), keepCount.check(int64(n)))
-	return s.do(&v)
+	return s.set(&keepCount, int64(n), keepCount.check(int64(n)))
 }
 
 // UserTimeout returns how long sent data may stay unacknowledged before the

@@ -12,6 +12,11 @@ import (
 )
 
 func (s Socket) get(o *option) (int64, error) {
+	if s.conn != nil {
+		if n, ok := quickGet(s.conn, o); ok {
+			return n, nil
+		}
+	}
 	v := visit{op: "get"}
 	v.add(o, 0, nil)
 	err := s.do(&v)
@@ -24,9 +29,49 @@ func (s Socket) getDuration(o *option) (time.Duration, error) {
 }
 
 func (s Socket) setDuration(o *option, d time.Duration) error {
+	n, err := o.kernel(d)
+	return s.set(o, n, err)
+}
+
+// set sets n, unless err refuses it.
+func (s Socket) set(o *option, n int64, err error) error {
+	if err == nil && s.conn != nil && quickSet(s.conn, o, n) {
+		return nil
+	}
 	v := visit{op: "set"}
-	v.addDuration(o, d)
+	v.add(o, n, err)
 	return s.do(&v)
+}
+
+// quickGet is the shortest way to one option of a connection. Where it fails, a
+// visit asks again, and has the error.
+func quickGet(c *net.TCPConn, o *option) (n int64, ok bool) {
+	if !o.present() {
+		return 0, false
+	}
+	rc, err := c.SyscallConn()
+	if err != nil {
+		return 0, false
+	}
+	answer := struct {
+		n   int64
+		err error
+	}{err: errNotRun} // One variable escapes where Go is older than 1.26.
+	rc.Control(func(fd uintptr) { answer.n, answer.err = getsockopt(fd, o) })
+	return answer.n, answer.err == nil
+}
+
+// quickSet is quickGet for a value that was checked.
+func quickSet(c *net.TCPConn, o *option, n int64) (ok bool) {
+	rc, err := c.SyscallConn()
+	if err != nil {
+		return false
+	}
+	rc.Control(func(fd uintptr) {
+		_, err := setsockopt(fd, o, n)
+		ok = err == nil
+	})
+	return ok
 }
 
 // do visits the descriptor, unless something forbids it beforehand or there is
@@ -48,6 +93,10 @@ func (s Socket) do(v *visit) error {
 		v.ask = s.conn == nil && s.kind <= descriptor
 		v.err = s.control(v)
 	}
+	return v.refusal()
+}
+
+func (v *visit) refusal() error {
 	if v.err == nil {
 		return nil
 	}
@@ -94,9 +143,9 @@ type visit struct {
 	op    string // "get" or "set"
 	rows  [5]*option
 	n     [5]int64 // the rows' values
-	len   int
+	len   uint8
 	ask   bool    // first ask whether the socket is TCP
-	done  int     // how many of the rows
+	done  uint8   // how many of the rows
 	spare bool    // what this socket lacks reads as 0 and is not set
 	lacks [5]bool // what it lacks
 	ran   bool    // the descriptor was reached
@@ -180,7 +229,7 @@ func (v *visit) run(fd uintptr) {
 		if v.err != nil {
 			return
 		}
-		v.done = i + 1
+		v.done = uint8(i + 1)
 	}
 }
 
