@@ -106,7 +106,7 @@ func TestContainers(t *testing.T) {
 				t.Errorf("ls %q: the unit is %v", args, u)
 			}
 			status, stdout, stderr := command(append([]string{"set", "-on", "-dry-run"}, args...)...)
-			if n := strings.Count(stdout, "\n  would be "); status != 0 || n != sockets[name]/2 {
+			if n := strings.Count(stdout, "\n  planned "); status != 0 || n != sockets[name]/2 {
 				t.Errorf("set %q: status %d, %d sockets, stderr %q", args, status, n, stderr)
 			}
 		}
