@@ -42,7 +42,9 @@ func screenSockets() []census.Socket {
 		one(84, "half", "10.0.0.1:40003", "10.0.0.2:5432", off),
 		one(85, "paths", "10.0.0.1:40004", "10.0.0.2:5432", off),
 		one(86, "connects", "10.0.0.1:40005", "10.0.0.2:5432", off),
+		one(87, "counts", "10.0.0.1:40006", "10.0.0.2:5432", quick),
 	}
+	all[11].Config.UserTimeout = 0
 	all[5].Stuck, all[5].Pending, all[5].Silence = true, 1448, 1234*time.Millisecond
 	all[6].Shut, all[6].Pending, all[6].Silence = true, 3<<20, 5*time.Second
 	all[7].Probes, all[7].Silence = 2, 21*time.Second
@@ -76,9 +78,10 @@ paths              85  :40004  10.0.0.2:5432          off          never  system
 postgres      1234567  :5432   10.20.30.200:52100     2h+9x75s     2h11m  system
 connects           86  :40005  10.0.0.2:5432          off           2m7s    2m7s
     syn-sent
+counts             87  :40006  10.0.0.2:5432          15s+3x5s       30s  system
 fifteen-let…       79  :40506  [fe80::1…p0s31f6]:443  15s+5s         30s     30s
 listens            80  :80     listening              2h+9x75s         -       -
-11 sockets, 5 without keepalive, 3 suspect
+12 sockets, 5 without keepalive, 3 suspect
 tcpopt ls -wide has all columns, -h explains them.
 `
 	got := "\n" + screenOf(&terminal{width: 80}, screenSockets(), "")
@@ -111,7 +114,7 @@ func TestScreenWidth(t *testing.T) {
 			sockets[i].Config = tcpopt.Config{KeepAlive: tcpopt.On, Idle: 32767 * time.Second, Interval: 32766 * time.Second, Count: 127, UserTimeout: 1234567891 * time.Millisecond}
 		}
 	}
-	for width := 80; width <= 250; width++ {
+	for width := 62; width <= 250; width++ {
 		for _, by := range []string{"", "command", "remote"} {
 			for _, line := range strings.Split(screenOf(&terminal{width: width}, sockets, by), "\n") {
 				if n := columnsOf(line); n > width {
@@ -145,7 +148,7 @@ func TestScreenColors(t *testing.T) {
 // TestScreenHint is of more lines than the terminal has.
 func TestScreenHint(t *testing.T) {
 	const hint = "\nThe worst are on top. "
-	for height, want := range map[int]bool{0: false, 11: true, 12: false} {
+	for height, want := range map[int]bool{0: false, 12: true, 13: false} {
 		if got := strings.Contains(screenOf(&terminal{width: 80, height: height}, screenSockets(), ""), hint); got != want {
 			t.Errorf("height %d: hint %v, want %v", height, got, want)
 		}

@@ -113,6 +113,9 @@ func TestLsTerminal(t *testing.T) {
 	}
 
 	ls := append([]string{"ls"}, all...)
+	if shown, whole := inTerminal(t, 200, nil, ls...), "  ["+linkLocal+"%"+device+"]:"; strings.Count(shown, whole) != 8 {
+		t.Errorf("200 columns: want both ends of four connections by %s in\n%s", whole, shown)
+	}
 	shown := inTerminal(t, 80, nil, ls...)
 	if !strings.Contains(shown, "\x1b[31mnever\x1b[0m") {
 		t.Errorf("no color in\n%s", shown)
