@@ -52,6 +52,7 @@ var wideColumns = []column[census.Socket]{
 	{"PROBES", appendProbes},
 	{"SILENCE", appendSilence},
 	{"PENDING", appendPending},
+	{"SIGN", appendSign},
 	{"MAX-SILENCE", func(b []byte, s *census.Socket) []byte {
 		if d := s.Config.MaxSilence(); d != tcpopt.Unbounded {
 			return appendTime(b, d)
@@ -119,18 +120,21 @@ func appendSilence(b []byte, s *census.Socket) []byte {
 }
 
 func appendPending(b []byte, s *census.Socket) []byte {
-	if s.HasPending {
-		b = strconv.AppendUint(b, s.Pending, 10)
-	} else {
-		b = append(b, '-')
+	if !s.HasPending {
+		return append(b, '-')
 	}
+	return strconv.AppendUint(b, s.Pending, 10)
+}
+
+// appendSign is a column of its own in each row, lest those after it be miscounted.
+func appendSign(b []byte, s *census.Socket) []byte {
 	switch {
 	case s.Shut:
-		return append(b, " shut"...)
+		return append(b, "shut"...)
 	case s.Stuck:
-		return append(b, " stuck"...)
+		return append(b, "stuck"...)
 	}
-	return b
+	return append(b, '-')
 }
 
 func tableOf[T any](columns []column[T], rows []T) *table {

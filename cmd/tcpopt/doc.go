@@ -58,8 +58,8 @@
 // dead peer: with nothing in flight, where "never" means that keepalive is off,
 // and with unacknowledged data, where "15m24s+" means that the sysctl tcp_retries2 of
 // its network namespace decides, and that it is that long at the least; "system" is
-// the same where that namespace may not be entered. In syn-sent both are when connect ends, counted from its
-// start, which keepalive has no part in. Of a flag that is given several times,
+// the same where that namespace may not be entered. In syn-sent both are when
+// connect ends, counted from its start, which keepalive has no part in. Of a flag that is given several times,
 // any of its values will do; flags of different names must all agree. A
 // link-local address is shown with its device, fe80::2%eth0, and as a pattern
 // matches on that device alone; without one it matches on any. A summary says
@@ -83,13 +83,13 @@
 // first, in red unless NO_COLOR is set: suspect connections with what makes them so,
 // then those that take longest to notice a dead peer.
 //
-//	COMMAND         PID  LOCAL   REMOTE                 KEEPALIVE  NOTICED     BUSY
-//	sync          24792  :38288  10.20.30.40:8443       off          never  15m24s+
+//	COMMAND         PID  LOCAL   REMOTE                  KEEPALIVE  NOTICED     BUSY
+//	sync          24792  :38288  10.20.30.40:8443        off          never  15m24s+
 //	    window shut, 3693 KiB waiting, silent for 19s
-//	psql          24841  :38300  10.20.30.7:5432        off          never  15m24s+
-//	postgres      24455  :5432   [2001:db…11:2222]:609  2h+9x75s     2h11m  15m24s+
-//	redis-server  24308  :6379   10.20.30.9:44092       5m+3x100s      10m  15m24s+
-//	worker        24793  :40506  10.20.30.40:8443       15s+5s         30s      30s
+//	psql          24841  :38300  10.20.30.7:5432         off          never  15m24s+
+//	postgres      24455  :5432   [2001:db…11:2222]:6099  2h+9x75s     2h11m  15m24s+
+//	redis-server  24308  :6379   10.20.30.9:44092        5m+3x100s      10m  15m24s+
+//	worker        24793  :40506  10.20.30.40:8443        15s+5s         30s      30s
 //
 // To anything but a terminal, and with -wide, it prints all columns in the order of
 // processes; new ones come after the others. With -wide=false a pipe gets what a

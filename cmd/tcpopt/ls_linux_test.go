@@ -252,7 +252,7 @@ func TestLsFilters(t *testing.T) {
 
 	_, text, _ := command("ls", "-pid", r.PID())
 	lines := strings.Split(text, "\n")
-	if len(lines) != 13 || !regexp.MustCompile(`^`+r.PID()+` +\S+ +\d+ +`+one+` +`+listener+` +established +on +31s +7s +5 +12.345s +38s +12.345s +0 +[0-9.m]+s +0 +31s +`+userName(uint32(os.Geteuid()))+` +\S+ +\d+ +\S+ -n 5 -special 2$`).MatchString(lines[1]) ||
+	if len(lines) != 13 || !regexp.MustCompile(`^`+r.PID()+` +\S+ +\d+ +`+one+` +`+listener+` +established +on +31s +7s +5 +12.345s +38s +12.345s +0 +[0-9.m]+s +0 +- +31s +`+userName(uint32(os.Geteuid()))+` +\S+ +\d+ +\S+ -n 5 -special 2$`).MatchString(lines[1]) ||
 		lines[11] != "10 sockets, 8 without keepalive, 0 suspect" {
 		t.Errorf("printed\n%s", text)
 	}

@@ -138,7 +138,7 @@ func TestLsTerminal(t *testing.T) {
 		return b.String()
 	}
 	heads, _, _ := strings.Cut(piped(ls...), "\n")
-	if want := "PID COMMAND FD LOCAL REMOTE STATE KEEPALIVE IDLE INTERVAL COUNT USER-TIMEOUT NOTICED-IDLE NOTICED-BUSY PROBES SILENCE PENDING"; !strings.HasPrefix(strings.Join(strings.Fields(heads), " "), want) {
+	if want := "PID COMMAND FD LOCAL REMOTE STATE KEEPALIVE IDLE INTERVAL COUNT USER-TIMEOUT NOTICED-IDLE NOTICED-BUSY PROBES SILENCE PENDING SIGN"; !strings.HasPrefix(strings.Join(strings.Fields(heads), " "), want) {
 		t.Errorf("a pipe has %s, want %s", heads, want)
 	}
 	if got, _, _ := strings.Cut(inTerminal(t, 80, nil, append(ls, "-wide")...), "\n"); got != heads {
