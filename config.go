@@ -213,7 +213,7 @@ func (c Config) DialControl(network, address string, rc syscall.RawConn) error {
 // On Linux, in a program whose go.mod says go 1.24 or later, listeners of package
 // net speak multipath TCP by default, which has no user timeout. If c has one, net
 // drops the error, opens plain TCP instead and calls ListenControl again: the
-// listener speaks plain TCP, and nothing tells. On plan9, js and wasip1 net calls
+// listener speaks plain TCP, and nothing reports it. On plan9, js and wasip1 net calls
 // no Control function of a listener, and c is not applied.
 func (c Config) ListenControl(network, address string, rc syscall.RawConn) error {
 	return c.control(network, rc, listener)

@@ -26,12 +26,12 @@ import (
 // through a proxy too, of another operation of package net, of UDP, of a file or
 // of this package does not.
 //
-// # The verdict is told once
+// # The verdict is reported once
 //
-// The kernel tells one Read or one Write. The next Read returns io.EOF, as if the
-// peer had closed, and the next Write EPIPE; where both are blocked, one of them
-// is told and the other gets these. On an EOF that matters, ask whether
-// [Progress].Aborted.
+// The kernel reports it to one Read or one Write. The next Read returns io.EOF, as
+// if the peer had closed, and the next Write EPIPE; where both are blocked, one of
+// them gets the verdict and the other one of these. On an EOF that matters, ask
+// whether [Progress].Aborted.
 //
 // ETIMEDOUT is a timeout to package net. So a library that takes every timeout
 // for a deadline of its own reads again, and returns the EOF: seen of pgx,

@@ -12,14 +12,14 @@ import (
 
 // Defaults returns what a new socket of this process gets. It asks a new
 // socket, which is right in a container and in a network namespace of its own,
-// and where /proc is missing or wrong. What a new socket cannot tell, because
+// and where /proc is missing or wrong. What a new socket does not say, because
 // Windows is older than version 1709 or because this process may not make one,
 // is taken from the system-wide settings of [SystemSettings], and a registry
 // value that is absent counts as the value that Microsoft documents for that.
 // A zero field is unknown; the error is not nil if nothing could be learned.
 //
 // Sockets of package net differ: it switches keepalive on with an idle time and
-// an interval of 15 s unless it is told not to.
+// an interval of 15 s unless the program says otherwise.
 func Defaults() (Config, error) {
 	if !keepAlive.present() {
 		return Config{}, &OptionError{"get", keepAlive.label, keepAlive.unsupported()}
@@ -72,8 +72,8 @@ type Setting struct {
 // system has none that a program can read (illumos, Solaris, AIX, plan9, js,
 // wasip1), the error matches [errors.ErrUnsupported].
 //
-// They say where a default comes from; what is in effect is told by [Defaults]
-// and by the socket itself. On Linux a socket follows a changed setting until
+// They say where a default comes from; for what is in effect ask
+// [Defaults] or the socket itself. On Linux a socket follows a changed setting until
 // its own value is set. gVisor answers with numbers that it does not use.
 func SystemSettings() ([]Setting, error) {
 	if len(systemRows) == 0 {
@@ -91,7 +91,7 @@ func SystemSettings() ([]Setting, error) {
 // A systemRow is a system-wide setting as one system has it.
 type systemRow struct {
 	name   string
-	tick   time.Duration // the unit, unless rate tells; 0: a count or a switch
+	tick   time.Duration // the unit, unless there is a rate; 0: a count or a switch
 	rate   string        // the setting that has the units per second
 	of     *option       // whose default it is, if any
 	absent int64         // what its absence stands for, by the vendor's word

@@ -17,7 +17,7 @@ const Unbounded time.Duration = math.MaxInt64
 // segment that came from the peer, and with unacknowledged data, counted from the
 // first of it. Unbounded means that nothing in c sets a limit; so a field that is
 // zero, where zero is not what the system has, counts as no limit, and what is in
-// effect on a socket is told by its own [Socket.Config].
+// effect on a socket is what its own [Socket.Config] says.
 //
 // The times are nominal. Idle is first + count × interval. First is the idle time,
 // and on Linux the longer of idle time and interval, since a probe sets the timer

@@ -1,6 +1,5 @@
 // Package tcpopt reads and sets the socket options by which an operating system
-// notices that the peer of a TCP connection is gone, and tells the system's
-// defaults.
+// notices that the peer of a TCP connection is gone, and the system's defaults.
 //
 // A connection whose peer vanished without a FIN or RST, by a power loss, a
 // killed machine, a forgotten NAT entry or a cut cable, looks healthy for hours.
@@ -32,8 +31,7 @@
 // the start, and [NewListener] on each accepted connection; where connections
 // inherit, [Config.ListenControl] does it at no cost. [ConfigFromNet] takes the
 // setting of a program that has a [net.KeepAliveConfig].
-// [Defaults] tells what a new socket gets, and [SystemSettings] where that is
-// set.
+// [Defaults] returns what a new socket gets, and [SystemSettings] where that is set.
 //
 // # When a dead peer is noticed
 //
@@ -45,8 +43,8 @@
 //
 // Keepalive finds that the path or the peer's kernel is gone. It cannot find that
 // the peer's program hangs, since the kernel answers for it: that takes a
-// heartbeat of the protocol's own. [Socket.Progress] gives the kernel's counters,
-// which tell a slow peer from a dead one.
+// heartbeat of the protocol's own. [Socket.Progress] returns the kernel's counters:
+// with them a heartbeat does not take a slow peer for a dead one.
 //
 // # Rules
 //

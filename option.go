@@ -113,7 +113,7 @@ func (o *option) write(fd uintptr, n int64, spare bool) (lacks bool, err error) 
 	return false, o.refused(call, err)
 }
 
-// refused tells of the system call and, if the kernel lacks the option, why.
+// refused names the system call and, if the kernel lacks the option, says why.
 func (o *option) refused(call string, err error) error {
 	err = os.NewSyscallError(call, err)
 	if o.note != "" && lacksOption(err) {

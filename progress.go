@@ -3,19 +3,19 @@ package tcpopt
 import "time"
 
 // Progress is what the kernel has counted on a connection: is anything moving?
-// Its counters tell a slow peer from a dead one, where a timer alone cannot. They
+// Its counters show whether a peer is slow or dead, where a timer alone cannot. They
 // are for comparing two looks at the same connection. A counter that grew proves
 // life; one that did not proves nothing, since some kernels leave it at zero. On
 // FreeBSD a Received that fell has wrapped, and proves life as well.
 //
-// The counters are about the next hop: behind a proxy they tell of the proxy.
+// The counters are about the next hop: behind a proxy they are about the proxy.
 type Progress struct {
 	Received uint64        // bytes received, whether they were read or not
 	Unread   uint64        // bytes received that this program has yet to read
 	Acked    uint64        // bytes of ours that the peer's kernel acknowledged
 	Pending  uint64        // bytes written and not acknowledged yet
-	Silence  time.Duration // since anything arrived from the peer; negative if the OS does not tell
-	Probes   int           // keepalive and window probes sent since then and unanswered; -1 if the OS does not tell
+	Silence  time.Duration // since anything arrived from the peer; negative if the OS does not report it
+	Probes   int           // keepalive and window probes sent since then and unanswered; -1 if the OS does not report it
 	Aborted  bool          // the connection is over: given up by the kernel, reset, or closed by both ends
 }
 
@@ -34,7 +34,7 @@ type Progress struct {
 // seen on a running system.
 //
 // When a reader and a writer are blocked on a connection that the kernel gives up,
-// one gets the error and the other io.EOF, as if the peer had closed: Aborted tells
+// one gets the error and the other io.EOF, as if the peer had closed: Aborted says
 // which it was. It is also true once both ends have closed their side and
 // acknowledged that. Before a connection is established none of this means anything.
 func (s Socket) Progress() (Progress, error) {

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// privateTCPInfo is TCP_INFO of bsd/netinet/tcp_private.h. No public option tells
+// privateTCPInfo is TCP_INFO of bsd/netinet/tcp_private.h. No public option says
 // how much is in flight, without which a byte that was acknowledged looks like
 // one that was only sent.
 const privateTCPInfo = 0x200
@@ -72,7 +72,7 @@ func readProgress(fd uintptr) (Progress, error) {
 	}, nil
 }
 
-// dropped tells of a connection of which the kernel has nothing left
+// dropped is about a connection of which the kernel has nothing left
 // (tcp_ctloutput of bsd/netinet/tcp_usrreq.c).
 func dropped(err error) (Progress, error) {
 	if err == unix.ECONNRESET {

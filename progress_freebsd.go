@@ -25,10 +25,10 @@ const (
 
 // The kernel counts no bytes. What it has are sequence numbers, which start
 // anywhere and return to zero every 4 GiB: a look that falls behind the one
-// before it proves nothing, and one that is ahead has moved. It tells the time
+// before it proves nothing, and one that is ahead has moved. It gives the time
 // since the last segment in microseconds modulo 71 minutes (tcp_fill_info of
 // sys/netinet/tcp_usrreq.c), so that a long silence would read as a short one:
-// Silence is not told.
+// Silence is not reported.
 func readProgress(fd uintptr) (Progress, error) {
 	var info bsdInfo
 	size := uint32(unsafe.Sizeof(info))

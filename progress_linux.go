@@ -21,7 +21,7 @@ func readProgress(fd uintptr) (Progress, error) {
 	if speaksMultipath(int(fd)) {
 		return Progress{}, fmt.Errorf("multipath TCP counts on each path: %w", errors.ErrUnsupported)
 	}
-	// x/sys has a getter too, which does not tell how much the kernel filled in.
+	// x/sys has a getter too, which does not return how much the kernel filled in.
 	var info unix.TCPInfo
 	const enough = uint32(unsafe.Offsetof(info.Segs_out))
 	size := enough

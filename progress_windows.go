@@ -56,7 +56,7 @@ func readProgress(fd uintptr) (Progress, error) {
 	// whether BytesOut includes retransmissions. Taking them off is right if it
 	// does; if not, Acked falls behind, and grows by nothing but acknowledgments
 	// all the same, except once in 4 GiB of retransmissions, whose counter wraps.
-	// What is written and not yet sent is not told.
+	// What is written and not yet sent is not reported.
 	inFlight := uint64(info.bytesInFlight)
 	unacked := uint64(info.bytesRetrans) + inFlight
 	return Progress{

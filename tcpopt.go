@@ -235,7 +235,7 @@ func (s Socket) SetUserTimeout(d time.Duration) error {
 	return s.setDuration(&userTimeout, d)
 }
 
-// An OptionError tells which option could not be read or set. It matches
+// An OptionError names the option that could not be read or set. It matches
 // [errors.ErrUnsupported] if the system, its kernel or this socket has no such
 // option, [net.ErrClosed] if the connection is closed, and [syscall.EINVAL] if
 // the value was refused before the kernel was asked.

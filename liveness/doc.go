@@ -89,8 +89,8 @@
 // with pings. Do not Touch for what was sent, except where "nothing sent or
 // received" is meant.
 //
-// A peer that answers is not for that a healthy one: a ping answered by a
-// goroutine of its own tells of that goroutine.
+// An answer does not prove health: a goroutine that only answers pings proves only
+// itself.
 //
 // On a verdict, close the TCP connection itself and not the TLS above it, whose
 // Close writes and may block, and call SetLinger(0) first where the system is

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A Reason tells what the peer failed to do.
+// A Reason is what the peer failed to do.
 type Reason uint8
 
 const (

@@ -92,7 +92,7 @@ func (m *Monitor) Start() {
 	m.arm(m.idle())
 }
 
-// Touch tells of a sign of life, such as bytes or a message from the peer. It
+// Touch reports a sign of life, such as bytes or a message from the peer. It
 // may be called by any goroutine at any time, takes no lock and allocates
 // nothing.
 func (m *Monitor) Touch() {
@@ -104,7 +104,7 @@ func (m *Monitor) Touch() {
 }
 
 // Last returns the time of the last sign of life, to the microsecond: of the last
-// Touch, or later, if Progress told of something that was received and not read.
+// Touch, or later, if Progress reported something that was received and not read.
 // Before the first, it is when Start was called, and before that the zero Time.
 func (m *Monitor) Last() time.Time {
 	last := m.last.Load()

@@ -22,7 +22,7 @@
 // Nothing outside the peer's own socket is touched: no firewall, no network
 // namespace, no privileges. Linux, the only system where a way is known, has two.
 //
-// A TCP MD5 signature (RFC 2385; TCP_MD5SIG, tcp(7)) that only the peer is told
+// A TCP MD5 signature (RFC 2385; TCP_MD5SIG, tcp(7)) that only the peer has
 // to use. Its kernel then drops the near end's segments, for they are not signed,
 // and the near end's kernel drops the peer's, for they are. Neither side answers
 // the other by an ACK or a RST.

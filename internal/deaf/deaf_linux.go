@@ -15,7 +15,7 @@ import (
 
 var (
 	// Signature has the socket sign what it sends and drop what is not signed
-	// (RFC 2385), which the other end is not told.
+	// (RFC 2385), which the other end does not have.
 	Signature = Way{Name: "TCP_MD5SIG", Add: addKey, Remove: removeKey, Mute: true}
 
 	// Filter has the socket drop what arrives.

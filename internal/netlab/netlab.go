@@ -4,7 +4,7 @@
 // it makes ends with the process, however that ends.
 //
 //	func TestMain(m *testing.M) {
-//		netlab.Enter() // where it fails, NewHost tells why
+//		netlab.Enter() // where it fails, NewHost says why
 //		os.Exit(m.Run())
 //	}
 //
@@ -81,7 +81,7 @@ func NewHost() (*Host, error) {
 // to the host, whoever uses it later; a file below /proc/sys/net that it reads
 // or writes is the host's sysctl. What f starts in another goroutine is not in
 // the host: name addresses, not host names, in [net.Dial] and [net.Listen]. Nor
-// may f call FailNow and its kin of package testing.
+// may f call FailNow and the like of package testing.
 func (h *Host) Do(f func() error) error { return h.ns.do(f) }
 
 // Start starts cmd in the host. It is killed when the host is closed or when
@@ -104,9 +104,9 @@ func (h *Host) Start(cmd *exec.Cmd) error {
 // socket in it is closed.
 func (h *Host) Close() { h.ns.close() }
 
-// Vanish ends c as if its host had lost power (TCP_REPAIR, tcp(7)): the peer is
-// told nothing, and the next that it sends is answered by a reset, as by a host
-// that has started again. c is of a [Host] of this process, and not multipath
+// Vanish ends c as if its host had lost power (TCP_REPAIR, tcp(7)): the peer
+// learns nothing, and the next segment that it sends is answered by a reset, as by
+// a host that has started again. c is of a [Host] of this process, and not multipath
 // TCP.
 func Vanish(c *net.TCPConn) error {
 	if err := vanish(c); err != nil {
