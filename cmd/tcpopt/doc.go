@@ -59,13 +59,13 @@
 // and with unacknowledged data, where "15m24s+" means that the sysctl tcp_retries2 of
 // its network namespace decides, and that it is that long at the least; "system" is
 // the same where that namespace may not be entered. In syn-sent both are when
-// connect ends, counted from its start, which keepalive has no part in. Of a flag that is given several times,
-// any of its values will do; flags of different names must all agree. A
-// link-local address is shown with its device, fe80::2%eth0, and as a pattern
-// matches on that device alone; without one it matches on any. A summary says
-// what could not be read, why, and of whom; what has ended meanwhile is none of
-// that. A socket is not seen if no process that may be read is in its network
-// namespace.
+// connect ends, counted from its start, which keepalive has no part in. Of a flag
+// that is given several times, any of its values will do; flags of different names
+// must all agree. A link-local address is shown with its device, fe80::2%eth0, and
+// as a pattern matches on that device alone; without one it matches on any. A
+// summary says what could not be read, why, and of whom; what has ended meanwhile
+// is none of that. A socket is not seen if no process that may be read is in its
+// network namespace.
 //
 // Which pod is that? Processes are selected by -cmdline, a part of the command line,
 // -user and -unit too, and sockets by -netns; -by adds up by each of these. A unit is

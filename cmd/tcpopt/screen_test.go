@@ -109,6 +109,7 @@ func TestScreenWidth(t *testing.T) {
 	sockets := screenSockets()
 	for i := range sockets {
 		sockets[i].PID += 4000000
+		sockets[i].Limit = &census.Limit{Least: 924600 * time.Millisecond}
 		sockets[i].Command = []string{"\u65e5\u672c\u65e5\u672c\u65e5", strings.Repeat("e\u0301", 5), "fifteen-letters"}[i%3]
 		if sockets[i].Config.UserTimeout > 0 {
 			sockets[i].Config = tcpopt.Config{KeepAlive: tcpopt.On, Idle: 32767 * time.Second, Interval: 32766 * time.Second, Count: 127, UserTimeout: 1234567891 * time.Millisecond}

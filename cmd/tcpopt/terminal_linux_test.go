@@ -94,11 +94,14 @@ func TestLsTerminal(t *testing.T) {
 			{append([]string{"ls", "-listen"}, all...), 15},
 			{append([]string{"ls", "-by", "command"}, all...), 3},
 			{append([]string{"ls", "-by", "remote"}, all...), 3},
+			{append([]string{"ls", "-by", "cmdline"}, all...), 3},
+			{append([]string{"ls", "-by", "unit"}, all...), 3},
 			{append([]string{"set", "-all", "-within", "30s", "-dry-run"}, all...), 12},
 			{append([]string{"set", "-all", "-idle", "40s", "-yes"}, all...), 12},
 			{[]string{"plan", "30s"}, 12},
 			{[]string{"plan", "9h6m7s"}, 12},
 			{[]string{"defaults"}, 12},
+			{append([]string{"defaults"}, all[:2]...), 12},
 		} {
 			shown := inTerminal(t, columns, nil, tt.args...)
 			if n := strings.Count(shown, "\n"); n < tt.lines {
