@@ -115,6 +115,13 @@ func TestLsTerminal(t *testing.T) {
 		}
 	}
 
+	// What is pasted is not folded. It fits but for the conninfo, which is one line.
+	for _, line := range strings.Split(inTerminal(t, 80, nil, "plan", "all", "-within", "30s"), "\n") {
+		if columnsOf(line) > 80 && !strings.HasPrefix(line, "keepalives=1 ") {
+			t.Errorf("plan all: %d columns in\n%s", columnsOf(line), line)
+		}
+	}
+
 	ls := append([]string{"ls"}, all...)
 	if shown, whole := inTerminal(t, 200, nil, ls...), "  ["+linkLocal+"%"+device+"]:"; strings.Count(shown, whole) != 8 {
 		t.Errorf("200 columns: want both ends of four connections by %s in\n%s", whole, shown)
