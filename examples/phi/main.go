@@ -4,8 +4,8 @@
 //	go run ./phi -serve :7000                    # on one host
 //	go run ./phi -stop -connect 192.0.2.1:7000   # on another, whose cable you cut
 //
-// Look at how φ grows with each moment of silence, how regular heartbeats make it
-// grow sooner, and when the fixed timeout would have had enough. What φ is too much
+// Look at how φ grows with each moment of silence, sooner the more regular the
+// heartbeats were, and when the fixed timeout would have had enough. What φ is too much
 // is up to you: at 8 one suspicion in 10⁸ is wrong, if the intervals are normally
 // distributed. Those of TCP are not, since a lost packet is late by a whole
 // retransmission time: let the least deviation cover that.
@@ -45,6 +45,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	fmt.Println("cut the cable, and look at which of both suspects the peer first")
 	beats := make(chan time.Time)
 	go func() {
 		for b := make([]byte, 1); ; beats <- time.Now() {

@@ -46,6 +46,7 @@ func main() {
 	if run == nil || flag.NArg() != 1 {
 		log.Fatal("usage: postgres [flags] listen|query; -h lists the flags")
 	}
+	log.Print("cut the cable, and look at when the session is lost, if ever")
 	for n := 1; ; n++ {
 		err := once(o, *db, n, run)
 		e := (*liveness.Error)(nil)

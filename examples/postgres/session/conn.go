@@ -22,7 +22,7 @@ func (o Options) DialContext(ctx context.Context, network, address string) (net.
 		return nil, err
 	}
 	c := &conn{Conn: verdict.Keep(nc)}
-	if o.Idle > 0 {
+	if o.Idle != 0 {
 		c.idle = &liveness.Monitor{Idle: o.Idle, Dead: func(err error) {
 			if !o.OnIdle(o.Idle * time.Duration(c.times.Add(1))) {
 				c.end(err)

@@ -42,7 +42,7 @@ func (o Options) Connect(ctx context.Context, database string) (*Session, error)
 	if err != nil {
 		return nil, err
 	}
-	if o.KeepAlive != (tcpopt.Config{}) || o.Heartbeat > 0 || o.Idle > 0 {
+	if o.KeepAlive != (tcpopt.Config{}) || o.Heartbeat != 0 || o.Idle != 0 {
 		config.DialFunc = o.DialContext
 	}
 	c, err := pgx.ConnectConfig(ctx, config)
