@@ -16,7 +16,7 @@ func usage(w io.Writer) {
 	for _, v := range verbs() {
 		fmt.Fprint(w, wrap(fmt.Sprintf("  %-10s ", v.name), strings.Repeat(" ", 13), v.help))
 	}
-	fmt.Fprintln(w, "tcpopt command -h tells the flags of a command.")
+	fmt.Fprintln(w, "tcpopt command -h prints the flags of a command.")
 }
 
 func (v *verb) printHelp(w io.Writer) {

@@ -154,7 +154,7 @@ func TestTargetsNumbers(t *testing.T) {
 	least := map[string]int{"redis": 4, "node": 11, "curl": 10, "grpc": 14, "sshd": 4}
 	for name, noticed := range noticed {
 		i := slices.IndexFunc(targets(), func(t target) bool { return t.name == strings.Fields(name)[0] })
-		for within := 3; within < 700; within++ {
+		for within := 3; within < 200; within++ {
 			text := targets()[i].fill(time.Duration(within)*time.Second, inHalf)
 			got := noticed(text)
 			if within < least[name] {
