@@ -32,7 +32,7 @@ const (
 func TestCut(t *testing.T) {
 	t.Parallel()
 	far := labtest.NewHost(t)
-	labtest.StartPostgres(t, far)
+	labtest.NewPostgres(t).Start(t, far, "ssl=on")
 	for i, tt := range []struct{ row, args, lost string }{
 		{"pgx waits", "listen", ""},
 		{"pgx in a query", "-work 2s query", ""},
@@ -43,6 +43,8 @@ func TestCut(t *testing.T) {
 		{"pgx sends queries, -within 3s", "-within 3s -work 10ms query", byKernel},
 		{"pgx waits, -heartbeat 1s -timeout 2s", "-heartbeat 1s -timeout 2s listen", byMonitor},
 		{"pgx waits, -within 3s -heartbeat 1s -timeout 9s", "-within 3s -heartbeat 1s -timeout 9s listen", byKernel},
+		{"pgx waits over TLS, -within 3s", "-within 3s listen", byKernel},
+		{"pgx waits over TLS, -heartbeat 1s -timeout 2s", "-heartbeat 1s -timeout 2s listen", byMonitor},
 		{"pgx waits, -idle 1s", "-idle 1s listen", byMonitor},
 		{"pgx waits, -within 9s -heartbeat 1s -timeout 2s -idle 4s", "-within 9s -heartbeat 1s -timeout 2s -idle 4s listen", byMonitor},
 		{"pgx in a query, -within 3s -heartbeat 1s -timeout 2s -idle 4s", "-within 3s -heartbeat 1s -timeout 2s -idle 4s -work 2s query", byKernel},
@@ -57,6 +59,9 @@ func TestCut(t *testing.T) {
 			hosts := far.IPv4.String()
 			if strings.Contains(tt.row, "simple") {
 				hosts += " default_query_exec_mode=simple_protocol" // In which pgx reads again, and finds EOF.
+			}
+			if strings.Contains(tt.row, "TLS") {
+				hosts += " sslmode=require"
 			}
 			p, connected, listens := db.start(t, near, hosts, strings.Fields(tt.args)...)
 			if asPgx := strings.HasSuffix(connected, untouched); asPgx == strings.Contains(tt.args, "-within") {

@@ -3,6 +3,8 @@ package labtest
 import (
 	"bufio"
 	"bytes"
+	"crypto/x509"
+	"encoding/pem"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -120,6 +122,24 @@ func NewPostgres(t testing.TB) *Postgres {
 	if err := os.WriteFile(filepath.Join(p.data(), "pg_hba.conf"), []byte(access), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	key, err := x509.MarshalPKCS8PrivateKey(ServerTLS().Certificates[0].PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string]*pem.Block{
+		"server.crt": {Type: "CERTIFICATE", Bytes: ServerTLS().Certificates[0].Certificate[0]},
+		"server.key": {Type: "PRIVATE KEY", Bytes: key},
+	} {
+		path := filepath.Join(p.data(), name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(b), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if a := attr(); a != nil {
+			if err := os.Chown(path, int(a.Credential.Uid), int(a.Credential.Gid)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	return p
 }
 
@@ -131,13 +151,17 @@ func (p *Postgres) Configure(t testing.TB, lines string) {
 	appendTo(t, filepath.Join(p.data(), "postgresql.conf"), lines)
 }
 
-// Start starts the server as StartPostgres does. Kill ends all its processes at
+// Start starts the server as StartPostgres does, with further settings, such as
+// ssl=on, for which it has a certificate. Kill ends all its processes at
 // once and returns when they are gone, after h.Close too; then it can be started
 // again on another host.
-func (p *Postgres) Start(t testing.TB, h *netlab.Host) (kill func()) {
+func (p *Postgres) Start(t testing.TB, h *netlab.Host, settings ...string) (kill func()) {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(p.programs, "postgres"), "-D", p.data(), "-c", "listen_addresses=*", "-c", "port=5432",
 		"-c", "unix_socket_directories=", "-c", "dynamic_shared_memory_type=mmap", "-c", "fsync=off")
+	for _, s := range settings {
+		cmd.Args = append(cmd.Args, "-c", s)
+	}
 	cmd.Dir, cmd.SysProcAttr = p.dir, p.attr()
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)
