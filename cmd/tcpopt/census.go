@@ -13,7 +13,7 @@ func takeCensus(q *census.Query) (*census.Census, error) {
 	c, err := census.Take(q)
 	var none *census.NoProcessError
 	if errors.As(err, &none) {
-		text := "no process " + describe(q)
+		text := "no process is " + describe(q)
 		switch {
 		case none.Hidden > 0:
 			text += ", but " + plural(none.Hidden, "process") + " may be: /proc is mounted with the option hidepid, which hides their names"
@@ -34,7 +34,7 @@ func describe(q *census.Query) string {
 	for _, is := range []struct {
 		what  string
 		words []string
-	}{{"is named ", q.Commands}, {"is of user ", users}, {"is of unit ", q.Units}, {"has in its command line ", q.CommandLines}} {
+	}{{"named ", q.Commands}, {"of user ", users}, {"of unit ", q.Units}, {"run with this in its command line: ", q.CommandLines}} {
 		if len(is.words) > 0 {
 			all = append(all, is.what+printable(strings.Join(is.words, " or ")))
 		}
@@ -78,7 +78,7 @@ func failures(c *census.Census, q *census.Query, force string) (errs []error) {
 		}
 	}
 	if wanted > 0 { // There may be many, and what is printed says why.
-		errs = append(errs, fmt.Errorf("%s that %s could not be read", plural(wanted, "process"), describe(q)))
+		errs = append(errs, fmt.Errorf("could not be read: %s, of those asked for", plural(wanted, "process")))
 	}
 	return errs
 }

@@ -63,16 +63,18 @@ var wideColumns = []column[census.Socket]{
 	{"UNIT", appendKind("unit")},
 	{"NETNS", appendKind("netns")},
 	{"CMDLINE", func(b []byte, s *census.Socket) []byte {
-		line := kindOf("cmdline").label(s)
-		if runes := []rune(line); len(runes) > longest {
-			line = string(runes[:longest]) + "..."
+		line := cmdline.label(s)
+		if len(line) > longest {
+			return append(append(b, strings.ToValidUTF8(line[:longest], "")...), "..."...)
 		}
 		return append(b, line...)
 	}},
 }
 
-// longest is how much of a command line the table has. JSON has all of it.
+// longest is how many bytes of a command line the table has. JSON has all of it.
 const longest = 200
+
+var cmdline = kindOf("cmdline")
 
 // appendKind has no spaces, lest the columns be miscounted.
 func appendKind(word string) func([]byte, *census.Socket) []byte {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/tcpopt/tcpopt"
 	"github.com/tcpopt/tcpopt/internal/census"
@@ -98,7 +99,7 @@ func printable(s string) string {
 // visible reports whether r is seen as what it is: it controls nothing, changes no
 // direction, is not without width and no space but the usual one.
 func visible(r rune) bool {
-	return unicode.IsPrint(r) && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+	return unicode.IsPrint(r) && (r < utf8.RuneSelf || !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector))
 }
 
 // A table is printed in columns that are as wide as their widest cell. A

@@ -21,7 +21,11 @@ func Within(pid int, f func() error) error {
 	if err != nil {
 		return err
 	}
-	err = enter("/proc/"+strconv.Itoa(pid)+"/ns/net", 0, f)
+	thread(func() {
+		if err = enter("/proc/"+strconv.Itoa(pid)+"/ns/net", 0); err == nil {
+			err = f()
+		}
+	})
 	var denied *fs.PathError
 	switch {
 	case isGone(err):
@@ -37,47 +41,42 @@ func Within(pid int, f func() error) error {
 // errEnter is that a namespace could not be entered.
 var errEnter = errors.New("setns")
 
-// enter calls f on a thread that is in the network namespace at path, which has that
-// number unless it is 0. That thread ends then, lest somebody else find himself there.
-func enter(path string, number uint64, f func() error) error {
-	ns, err := os.Open(path)
+// enter moves the calling thread to the network namespace at path, which has that
+// number unless it is 0. It is for the function of thread: somebody else should not
+// find himself there.
+func enter(path string, number uint64) error {
+	ns, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return err
+		return &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	defer ns.Close()
+	defer unix.Close(ns)
 	if number != 0 {
 		var st unix.Stat_t
-		if err := unix.Fstat(int(ns.Fd()), &st); err != nil || st.Ino != number {
+		if err := unix.Fstat(ns, &st); err != nil || st.Ino != number {
 			return errors.Join(errChanged, err)
 		}
 	}
-	done := make(chan error, 1)
-	thread(func() {
-		err := errors.New("the function did not return")
-		defer func() { done <- err }()
-		if errno := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); errno != nil {
-			err = fmt.Errorf("%w: %w", errEnter, errno)
-			return
-		}
-		err = f()
-	})
-	return <-done
+	if err := unix.Setns(ns, unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("%w: %w", errEnter, err)
+	}
+	return nil
 }
 
-// thread calls f on a thread that ends with f. The first thread cannot end, and what
-// /proc says of the process is said of it: f gets another.
+// thread calls f on a thread that ends with f, and returns then. The first thread
+// cannot end, and what /proc says of the process is said of it: f gets another.
 func thread(f func()) {
+	done := make(chan struct{})
 	go func() {
 		runtime.LockOSThread()
-		if unix.Gettid() != unix.Getpid() {
+		if unix.Gettid() == unix.Getpid() {
+			thread(f)
+			runtime.UnlockOSThread()
+		} else {
 			f()
-			return
 		}
-		other := make(chan struct{})
-		thread(func() { close(other); f() })
-		<-other
-		runtime.UnlockOSThread()
+		close(done)
 	}()
+	<-done
 }
 
 // SystemLimit is that of the network namespace of the calling thread.
@@ -104,28 +103,35 @@ func SystemLimit() (Limit, error) {
 }
 
 // limits are the system's limits in the namespaces of sockets, as far as they may be
-// entered.
+// entered. One thread enters them all, which takes less than one for each.
 func (t *tables) limits(sockets []Socket) map[uint64]*Limit {
-	limits, asked := map[uint64]*Limit{}, map[uint64]bool{}
+	limits := map[uint64]*Limit{}
+	read := func(ns uint64) {
+		if l, err := SystemLimit(); err == nil {
+			limits[ns] = &l
+		}
+	}
+	var others []uint64
+	asked := map[uint64]bool{}
 	for i := range sockets {
 		ns := sockets[i].NetNS
 		if asked[ns] {
 			continue
 		}
-		asked[ns] = true
-		read := func() error {
-			l, err := SystemLimit()
-			if err == nil {
-				limits[ns] = &l
-			}
-			return err
-		}
-		// Of one that may not be entered, or is gone, it stays unknown.
-		if ns == t.own {
-			_ = read()
+		if asked[ns] = true; ns == t.own {
+			read(ns)
 		} else {
-			_ = enter(t.dirs[ns]+"/ns/net", ns, read)
+			others = append(others, ns)
 		}
+	}
+	if len(others) > 0 {
+		thread(func() {
+			for _, ns := range others {
+				if enter(t.dirs[ns]+"/ns/net", ns) == nil {
+					read(ns)
+				}
+			}
+		})
 	}
 	return limits
 }

@@ -58,9 +58,11 @@ func TestWithin(t *testing.T) {
 		t.Errorf("Within of no process: %v", err)
 	}
 	number, _ := namespaceOf("/proc/self")
-	if err := enter("/proc/"+p.PID()+"/ns/net", number, func() error { return nil }); !errors.Is(err, errChanged) {
-		t.Errorf("enter of another namespace: %v", err)
-	}
+	thread(func() {
+		if err := enter("/proc/"+p.PID()+"/ns/net", number); !errors.Is(err, errChanged) {
+			t.Errorf("enter of another namespace: %v", err)
+		}
+	})
 }
 
 // enterProgram enters the namespace of the process that is its argument.
