@@ -94,6 +94,20 @@ func TestWindow(t *testing.T) {
 	}
 }
 
+func TestHeartbeatBeforeTheLast(t *testing.T) {
+	var before, with Detector
+	for _, at := range []time.Duration{0, time.Minute, 2 * time.Minute} {
+		before.Observe(start.Add(at))
+		with.Observe(start.Add(at))
+	}
+	before.Observe(start)
+	with.Observe(start.Add(2 * time.Minute))
+	at := start.Add(3 * time.Minute)
+	if got, want := before.Phi(at), with.Phi(at); got != want || want < 0.1 {
+		t.Errorf("φ = %v, want %v", got, want)
+	}
+}
+
 // FuzzPhi has φ never negative, infinite or not a number, and grow with the time.
 func FuzzPhi(f *testing.F) {
 	f.Add(0, int64(0), int64(0), int64(1), []byte{})
