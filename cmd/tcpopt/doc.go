@@ -28,7 +28,8 @@
 // there, and times are in seconds. Its system_limit_seconds is what the sysctl
 // tcp_retries2 comes to, see tcp(7): after that time at the least the system gives up
 // data that is not acknowledged. It gives up when the next retransmission is due,
-// which may be up to two minutes later.
+// which may be up to two minutes later. A socket for which its program has set
+// TCP_RTO_MAX_MS, of Linux 6.15, may give up sooner.
 //
 //	$ tcpopt defaults
 //	A new TCP socket on linux has
@@ -73,7 +74,8 @@
 // Kubernetes and the container, pod/UID/4f797c539e6c, by the cgroup of the process,
 // which Docker, Podman, containerd, CRI-O, the kubelet, LXC and systemd name; a cgroup
 // that none of them has named is its own unit. Names are as whoever made them has
-// them, and prove nothing. Two containers may have the same addresses: they differ in
+// them, and prove nothing; the pod of a UID is found with kubectl get pods -A -o
+// custom-columns=UID:.metadata.uid,POD:.metadata.name. Two containers may have the same addresses: they differ in
 // unit and network namespace.
 //
 //	$ tcpopt ls -by unit

@@ -44,3 +44,28 @@ func TestKinds(t *testing.T) {
 		}
 	}
 }
+
+// TestWanted has processes that were asked for by what they are, and that could not
+// be read: one error for all, since what is printed says why.
+func TestWanted(t *testing.T) {
+	denied := []census.Denial{{PID: 1, Reason: census.ListingDenied}, {PID: 2, Reason: census.YamaDenied}, {PID: 3, Reason: census.Hidden}, {PID: 4, Reason: census.Ended}}
+	for _, tt := range []struct {
+		q         census.Query
+		none      string
+		denied    int
+		errorText string
+	}{
+		{census.Query{Units: []string{"a", "b\x1b"}}, "of unit a or b?", 1, "could not be read: 2 processes, of those asked for"},
+		{census.Query{Users: []uint32{4294967000}, Units: []string{"a"}}, "of user 4294967000 and of unit a", 1, "could not be read: 2 processes, of those asked for"},
+		{census.Query{Commands: []string{"x"}, CommandLines: []string{"y z"}}, "named x and run with this in its command line: y z", 2, ""},
+		{census.Query{}, "", 0, ""},
+	} {
+		if got := describe(&tt.q); got != tt.none {
+			t.Errorf("described as %q, want %q", got, tt.none)
+		}
+		errs := failures(&census.Census{Denied: denied}, &tt.q, "-force")
+		if len(errs) != tt.denied || tt.errorText != "" && errs[0].Error() != tt.errorText {
+			t.Errorf("%s: errors %q, want %d with %q", tt.none, errs, tt.denied, tt.errorText)
+		}
+	}
+}
