@@ -9,6 +9,7 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/net/proxy"
 
@@ -23,7 +24,7 @@ func TestSOCKS(t *testing.T) {
 	t.Parallel()
 	l := labtest.NewLab(t)
 	server := labtest.Listen(t, l.Far, netip.AddrPortFrom(l.Far.IPv4, 0).String(), false)
-	socks, err := proxy.SOCKS5("tcp", server.Addr().String(), nil, &cutting{dialer{from: l.Near}, l.Cable})
+	socks, err := proxy.SOCKS5("tcp", server.Addr().String(), nil, &cutting{l.Near, l.Cable})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,9 +50,9 @@ func TestSOCKS(t *testing.T) {
 	}
 }
 
-// A cutting dialer cuts the cable behind it.
+// A cutting dialer dials from a host, and cuts the cable behind it.
 type cutting struct {
-	dialer
+	from  *netlab.Host
 	cable *netlab.Cable
 }
 
@@ -59,7 +60,15 @@ func (d *cutting) Dial(network, address string) (net.Conn, error) {
 	return d.DialContext(context.Background(), network, address)
 }
 
-func (d *cutting) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	c, err := d.dialer.DialContext(ctx, network, address)
+func (d *cutting) DialContext(ctx context.Context, network, address string) (c net.Conn, err error) {
+	config, err := tcpopt.Within(3 * time.Second)
+	if err != nil {
+		return nil, err
+	}
+	nd := net.Dialer{KeepAlive: -1, Control: config.DialControl}
+	err = d.from.Do(func() (err error) {
+		c, err = nd.DialContext(ctx, network, address)
+		return err
+	})
 	return c, errors.Join(err, d.cable.Cut())
 }

@@ -39,7 +39,7 @@ var clients = map[string]client{
 	"kafka": kafkaClient,
 	"mysql": mysqlClient("root@tcp(%s)/"),
 	"nats":  natsClient,
-	"pgx":   pgxClient("postgres://postgres@%s/postgres"),
+	"pgx":   pgxClient("postgres://postgres@%s/postgres", pgxExec),
 	"redis": redisClient,
 	"ssh":   sshClient("nobody"),
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// pgxClient takes a connection string with %s for the address.
-func pgxClient(source string, args ...any) client {
+// pgxClient takes a connection string with %s for the address, and what a call does.
+func pgxClient(source string, do func(context.Context, *pgx.Conn) error) client {
 	return func(address string, dial dialer) (call func() error, end func(), err error) {
 		config, err := pgx.ParseConfig(fmt.Sprintf(source, address))
 		if err != nil {
@@ -20,14 +20,15 @@ func pgxClient(source string, args ...any) client {
 		if err != nil {
 			return nil, nil, err
 		}
-		query := "select 1"
-		if len(args) > 0 {
-			query = "select $1::int"
-		}
 		end = func() {
 			c.Close(ctx)
 			<-c.PgConn().CleanupDone() // It dials to cancel what it does not wait for.
 		}
-		return func() error { _, err := c.Exec(ctx, query, args...); return err }, end, nil
+		return func() error { return do(ctx, c) }, end, nil
 	}
+}
+
+func pgxExec(ctx context.Context, c *pgx.Conn) error {
+	_, err := c.Exec(ctx, "select 1")
+	return err
 }

@@ -34,10 +34,11 @@ func within(t *testing.T, d time.Duration) tcpopt.Config {
 	return c
 }
 
-// wantDue fails the test unless a dead client was noticed in time.
+// wantDue fails the test unless a dead client was noticed in time, counted from the
+// cut. On a slow machine its last segment is older.
 func wantDue(t *testing.T, took time.Duration) {
 	t.Helper()
-	if took < due-due/10 || took > 2*due {
+	if took < due/2 || took > 2*due {
 		t.Errorf("noticed after %v, want after %v", took, due)
 	}
 }

@@ -33,6 +33,7 @@ import (
 var (
 	serve    = flag.String("serve", "", "be the server at this `address`")
 	connect  = flag.String("connect", "", "be a client of the server at this `address`")
+	upload   = flag.Int("upload", 2e6, "upload so many bytes")
 	rest     = flag.Duration("rest", 5*time.Second, "be busy for so long, then quiet for so long, and call again")
 	idle     = flag.Duration("idle", time.Second, "make the do-nothing call after so much silence (0: never)")
 	timeout  = flag.Duration("timeout", 2*time.Second, "its answer may take so long")
@@ -79,7 +80,7 @@ func session() error {
 		}
 	}
 	fmt.Println("uploading")
-	err = c.call("Server.Upload", strings.Repeat("x", 2e6))
+	err = c.call("Server.Upload", strings.Repeat("x", *upload))
 	did("uploaded for")
 	for ; err == nil && time.Since(start) < *rest; time.Sleep(*rest / 50) {
 		err = c.call("Server.Upload", "x")

@@ -131,7 +131,8 @@ func TestForgotten(t *testing.T) {
 			l := labtest.NewLab(t)
 			labtest.Need(t, l.Cable.Masquerade(l.Near, forget))
 			run(t, func(args ...string) *e2e.Program {
-				p := start(t, l, false, args...)
+				// Little: a machine that takes long over much is forgotten at once.
+				p := start(t, l, false, append(args, "-upload=1000")...)
 				next(t, p, 10*time.Second, "uploading")
 				next(t, p, 10*time.Second, "uploaded")
 				next(t, p, 20*time.Second, "busy")
