@@ -15,7 +15,7 @@ type lister struct {
 	query     *Query
 	tables    *tables          // of which it sets owned, and a taker taken
 	class     string           // the net_cls and net_prio groups of this process
-	missing   []*owner         // those selected that have TCP sockets which no table has
+	missing   []*owner         // those that have TCP sockets which no table has, where some tables were not read
 	netns     []uint64         // the network namespaces that are wanted; none: any
 	owners    map[int]uint32   // of the processes, if that is asked
 	processes map[int]*Process // if that is asked
@@ -86,7 +86,7 @@ func (l *lister) listOne(o *owner, buf []byte, names []string, batches chan<- ba
 		}
 		i, ok := l.tables.index[inode]
 		if !ok { // Not TCP, or not when the tables were read, or of a namespace that was not.
-			missing = missing || l.query.selects() && mayBeTCP(dir, name)
+			missing = missing || (l.query.selects() || len(l.tables.empty) > 0) && mayBeTCP(dir, name)
 			continue
 		}
 		e := &l.tables.entries[i]

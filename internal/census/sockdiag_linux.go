@@ -9,8 +9,8 @@ import (
 )
 
 // dump calls f for each TCP socket of this thread's network namespace in one of
-// these states, those of multipath TCP last. See sock_diag(7).
-func dump(states uint32, f func(entry)) error {
+// these states and families, those of multipath TCP last. See sock_diag(7).
+func dump(states uint32, families []family, f func(entry)) error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
 	if err != nil {
 		return err
@@ -19,16 +19,16 @@ func dump(states uint32, f func(entry)) error {
 	buf := make([]byte, 1<<16) // The kernel's answers have 32 KiB at the most.
 	seq := uint32(0)
 	for _, protocol := range []uint32{unix.IPPROTO_TCP, unix.IPPROTO_MPTCP} {
-		for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
+		for _, family := range families {
 			seq++
-			err := unix.Sendto(fd, dumpRequest(seq, family, protocol, states), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+			err := unix.Sendto(fd, dumpRequest(seq, family.number, protocol, states), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
 			if err == nil {
 				err = receiveDump(fd, buf, seq, func(e entry) {
 					e.protocol = uint16(protocol)
 					f(e)
 				})
 			}
-			if protocol == unix.IPPROTO_MPTCP || family == unix.AF_INET6 {
+			if protocol == unix.IPPROTO_MPTCP || family.number == unix.AF_INET6 {
 				// The kernel may be without them, and says so in several ways.
 				if err == unix.ENOENT || err == unix.EINVAL || err == unix.EOPNOTSUPP {
 					err = nil

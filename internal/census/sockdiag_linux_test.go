@@ -196,7 +196,7 @@ func TestDump(t *testing.T) {
 			}
 			l := labtest.Listen(t, nil, labtest.Loopback(network), multipath)
 			var got []uint16
-			if err := dump(1<<slices.Index(states[:], StateListen), func(e entry) {
+			if err := dump(1<<slices.Index(states[:], StateListen), bothFamilies, func(e entry) {
 				if states[e.state] != StateListen {
 					t.Errorf("dumped %+v", e)
 				}

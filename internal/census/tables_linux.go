@@ -37,12 +37,13 @@ type tables struct {
 	index   map[uint32]int32             // entries by inode, which is unique across namespaces
 	loaded  map[uint64]error             // by namespace: what came of reading its tables
 	dirs    map[uint64]string            // by namespace: the thread of /proc whose tables these are
+	empty   map[uint64]bool              // by namespace: a table was not read, since the kernel counts no sockets for it
 	devices map[uint64]map[uint32]string // by namespace: its devices that have IPv6; read when needed
 }
 
 func newTables(own uint64, states uint32) *tables {
 	return &tables{own: own, states: states, index: map[uint32]int32{},
-		loaded: map[uint64]error{}, dirs: map[uint64]string{}, devices: map[uint64]map[uint32]string{}}
+		loaded: map[uint64]error{}, dirs: map[uint64]string{}, empty: map[uint64]bool{}, devices: map[uint64]map[uint32]string{}}
 }
 
 // enter loads the tables of the namespace that dir, a thread of /proc, is in.
@@ -59,18 +60,71 @@ func (t *tables) load(ns uint64, dir string) error {
 	if err, ok := t.loaded[ns]; ok {
 		return err
 	}
-	err := errors.ErrUnsupported
-	if ns == t.own {
-		err = dump(t.states, t.add)
+	families := bothFamilies
+	if ns != t.own {
+		families = t.counted(ns, dir)
 	}
-	if err != nil { // Of another namespace, or the kernel has no inet_diag.
-		t.drop(ns)
-		err = errors.Join(t.loadText(ns, dir+"/net/tcp"), t.loadText(ns, dir+"/net/tcp6"))
-	}
+	err := t.read(ns, dir, families)
 	if err == nil || !isGone(err) { // Another thread may be there yet.
 		t.loaded[ns], t.dirs[ns] = err, dir
 	}
 	return err
+}
+
+// A family is one of addresses, of which the kernel has a table.
+type family struct {
+	number        uint8
+	table, counts string // in /proc/PID
+}
+
+var bothFamilies = []family{
+	{unix.AF_INET, "/net/tcp", "/net/sockstat"},
+	{unix.AF_INET6, "/net/tcp6", "/net/sockstat6"},
+}
+
+// counted are the families of which the kernel counts sockets in use in the namespace
+// of a thread dir of /proc. To find those, it walks through the hash of all
+// namespaces, which takes milliseconds even if there are none.
+func (t *tables) counted(ns uint64, dir string) (families []family) {
+	for _, f := range bothFamilies {
+		if counts, err := os.ReadFile(dir + f.counts); err == nil && countsNone(counts) {
+			t.empty[ns] = true
+		} else {
+			families = append(families, f)
+		}
+	}
+	return families
+}
+
+// read reads tables. In the namespace itself it takes a quarter of the time that the
+// text takes, but to go there takes CAP_SYS_ADMIN.
+func (t *tables) read(ns uint64, dir string, families []family) error {
+	add := func(e entry) {
+		e.netns = ns
+		t.add(e)
+	}
+	ask := func() error { return dump(t.states, families, add) }
+	var err error
+	switch {
+	case ns == t.own:
+		err = ask()
+	case len(families) > 0:
+		thread(func() {
+			if err = enter(dir+"/ns/net", ns); err == nil {
+				err = ask()
+			}
+		})
+	}
+	if err == nil {
+		return nil
+	}
+	t.drop(ns) // Or the kernel has no inet_diag.
+	for _, f := range families {
+		if err := loadText(dir+f.table, add); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // add adds an entry, in the place of one with its inode: the paths of a
@@ -103,9 +157,21 @@ func (t *tables) drop(ns uint64) {
 	}
 }
 
+// reload reads what was left out of the tables of the namespace of a thread dir of
+// /proc, and reports whether there was any. That is for a process which has a TCP
+// socket that no table has: should a kernel count wrong, nothing is missed.
+func (t *tables) reload(dir string) bool {
+	ns, err := namespaceOf(dir)
+	if err != nil || !t.empty[ns] {
+		return false
+	}
+	delete(t.empty, ns)
+	return t.read(ns, dir, bothFamilies) == nil
+}
+
 // loadText reads a table of /proc/net. That has no entry for IPv6 if there is
 // none.
-func (t *tables) loadText(ns uint64, file string) error {
+func loadText(file string, f func(entry)) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) && strings.HasSuffix(file, "6") {
@@ -113,10 +179,19 @@ func (t *tables) loadText(ns uint64, file string) error {
 		}
 		return unwrapErrno(err)
 	}
-	return parseTable(text, func(e entry) {
-		e.netns = ns
-		t.add(e)
-	})
+	return parseTable(text, f)
+}
+
+// countsNone reports whether a table of counts, see net/ipv4/proc.c and net/ipv6/proc.c
+// of the kernel, has no TCP sockets in use. Those in TIME_WAIT are not in use, and in
+// no process's hands.
+func countsNone(text []byte) bool {
+	for _, line := range strings.Split(string(text), "\n") {
+		if f := strings.Fields(line); len(f) >= 3 && (f[0] == "TCP:" || f[0] == "TCP6:") && f[1] == "inuse" {
+			return f[2] == "0"
+		}
+	}
+	return false
 }
 
 // countUnowned counts the sockets of this namespace that no process has that may

@@ -1,6 +1,7 @@
 package census
 
 import (
+	"fmt"
 	"maps"
 	"net/netip"
 	"os"
@@ -76,6 +77,116 @@ func TestTablesLoad(t *testing.T) {
 	write(head + line)
 	if err := ts.load(9, dir); err == nil || len(ts.entries) != 1 {
 		t.Errorf("after nonsense: load = %v, entries %+v", err, ts.entries)
+	}
+}
+
+// TestTablesCounted has tables that are not read, since the kernel counts no sockets
+// for them.
+func TestTablesCounted(t *testing.T) {
+	const head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+	const line = "   5: 0100007F:B043 0200007F:DA7A 01 0000002A:00000007 02:000004E2 00000000     0        0 %d 2 000000008d058030 20 0 0 10 -1\n"
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		labtest.Need(t, os.WriteFile(dir+"/net/"+name, []byte(text), 0o600))
+	}
+	labtest.Need(t, os.MkdirAll(dir+"/net", 0o700))
+	labtest.Need(t, os.Mkdir(dir+"/ns", 0o700))
+	labtest.Need(t, os.Symlink("net:[8]", dir+"/ns/net"))
+	write("tcp", head+fmt.Sprintf(line, 1))
+	write("tcp6", head+fmt.Sprintf(line, 2))
+	none := "sockets: used 7\nTCP: inuse 0 orphan 3 tw 5 alloc 84 mem 1177\nUDP: inuse 4 mem 0\n"
+	for _, tt := range []struct {
+		name, counts, counts6 string
+		want                  []uint32
+	}{
+		{"both", strings.Replace(none, "inuse 0", "inuse 10", 1), "TCP6: inuse 1\nUDP6: inuse 0\n", []uint32{1, 2}},
+		{"one", strings.Replace(none, "inuse 0", "inuse 10", 1), "TCP6: inuse 0\n", []uint32{1}},
+		{"the other", none, "TCP6: inuse 2\n", []uint32{2}},
+		{"none", none, "TCP6: inuse 0\nUDP6: inuse 3\n", nil},
+		{"no counts", "", "TCP6:\n", []uint32{1, 2}},
+		{"others", "TCP: orphan 0\n", "TCP6: inuse x\n", []uint32{1, 2}},
+	} {
+		write("sockstat", tt.counts)
+		write("sockstat6", tt.counts6)
+		ts := newTables(7, ownedStates)
+		if err := ts.load(8, dir); err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if got := slices.Sorted(maps.Keys(ts.index)); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
+		}
+		// A process there has a socket all the same.
+		if again := ts.reload(dir); again != (len(tt.want) < 2) || len(ts.index) != 2 || ts.reload(dir) {
+			t.Errorf("%s: read again %v, and has %v", tt.name, again, ts.index)
+		}
+	}
+}
+
+// TestTablesAgree has a namespace whose tables are read from inside, if that is
+// allowed, and as text.
+func TestTablesAgree(t *testing.T) {
+	lab := labtest.NewLab(t)
+	h := lab.Near
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		labtest.Listen(t, h, address, false)
+	}
+	lab.Connect(t, false)
+	lab.ConnectTo(t, lab.Far.IPv6, false)
+	var ns uint64
+	dir := ""
+	labtest.Need(t, h.Do(func() (err error) {
+		dir = fmt.Sprintf("/proc/self/task/%d", unix.Gettid())
+		if ns, err = namespaceOf(dir); err != nil {
+			return err
+		}
+		inside, text := newTables(0, ownedStates), newTables(0, ownedStates)
+		if err := inside.load(ns, dir); err != nil {
+			return err
+		}
+		for _, f := range bothFamilies {
+			if err := loadText(dir+f.table, func(e entry) { e.netns = ns; text.add(e) }); err != nil {
+				return err
+			}
+		}
+		byInode := func(t *tables) (all []entry) {
+			for _, e := range t.entries {
+				e.protocol = 0 // The text does not say it.
+				all = append(all, e)
+			}
+			slices.SortFunc(all, func(a, b entry) int { return int(a.inode) - int(b.inode) })
+			return all
+		}
+		if a, b := byInode(inside), byInode(text); !slices.Equal(a, b) || len(a) != 4 {
+			t.Errorf("from inside %+v, as text %+v, want the same four", a, b)
+		}
+		return nil
+	}))
+}
+
+// TestTablesCountedHere asks this kernel for the counts.
+func TestTablesCountedHere(t *testing.T) {
+	h := labtest.NewHost(t)
+	count := func(name string) (none bool) {
+		t.Helper()
+		labtest.Need(t, h.Do(func() error {
+			text, err := os.ReadFile("/proc/thread-self/net/" + name)
+			none = countsNone(text)
+			return err
+		}))
+		return none
+	}
+	if !count("sockstat") || !count("sockstat6") {
+		t.Error("a new namespace has sockets")
+	}
+	l := labtest.Listen(t, h, "127.0.0.1:0", false)
+	if count("sockstat") || !count("sockstat6") {
+		t.Error("a listener of IPv4 is not counted, or for IPv6 too")
+	}
+	labtest.Listen(t, h, "[::1]:0", false)
+	l.Close()
+	if !count("sockstat") || count("sockstat6") {
+		t.Error("a closed listener is counted, or one of IPv6 is not")
 	}
 }
 

@@ -77,11 +77,18 @@ func Take(q *Query) (*Census, error) {
 	missing := slices.DeleteFunc(l.missing, func(o *owner) bool {
 		return slices.ContainsFunc(t.Denied, func(d Denial) bool { return d.PID == o.pid })
 	})
-	if len(missing) > 0 {
+	more := false
+	for _, o := range missing {
+		more = t.tables.reload(o.dir()) || more
+	}
+	if len(missing) > 0 && q.selects() {
+		more = true
 		for _, pid := range all {
 			// Of one that may not be read, there is nothing to find that way.
 			_ = t.tables.enter("/proc/" + strconv.Itoa(pid))
 		}
+	}
+	if more {
 		walk(missing)
 		slices.SortStableFunc(t.Sockets, func(a, b Socket) int { return a.PID - b.PID })
 	}
