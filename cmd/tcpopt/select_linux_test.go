@@ -126,6 +126,47 @@ func TestQuieter(t *testing.T) {
 	}
 }
 
+// TestFaultQuieter has a NAT router on the way: what ls lists is what it forgets.
+func TestFaultQuieter(t *testing.T) {
+	needsTaking(t)
+	t.Parallel()
+	const forget = 4 * time.Second
+	l := labtest.NewLab(t)
+	labtest.Need(t, l.Cable.Masquerade(l.Near, forget))
+	configs := []tcpopt.Config{
+		{KeepAlive: tcpopt.On, Idle: time.Second, Interval: time.Second, Count: 9},
+		{KeepAlive: tcpopt.On, Idle: 3 * time.Second, Interval: time.Second, Count: 9},
+		{KeepAlive: tcpopt.On, Idle: 3 * time.Second, Interval: 2 * time.Second, Count: 9, UserTimeout: time.Minute},
+		{KeepAlive: tcpopt.On, Idle: 6 * time.Second, Interval: time.Second, Count: 9},
+		{KeepAlive: tcpopt.On, Idle: time.Second, Interval: 6 * time.Second, Count: 9},
+		{Idle: time.Second, Interval: time.Second, Count: 9},
+	}
+	var near, far []net.Conn
+	for _, c := range configs {
+		n, f := l.Connect(t, false)
+		s, err := tcpopt.FromConn(n)
+		labtest.Need(t, err)
+		labtest.Need(t, s.SetConfig(c))
+		near, far = append(near, n), append(far, f)
+	}
+	time.Sleep(3 * forget)
+	sockets, _ := list(t, "-pid", strconv.Itoa(os.Getpid()), "-remote", l.Far.IPv4.String(), "-quieter", forget.String())
+	listed := map[any]bool{}
+	for _, s := range sockets {
+		listed[s["local"]] = true
+	}
+	for i, c := range configs {
+		if _, err := far[i].Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		near[i].SetReadDeadline(time.Now().Add(2 * time.Second))
+		_, err := near[i].Read(make([]byte, 1))
+		if forgotten := err != nil; forgotten != listed[near[i].LocalAddr().String()] || forgotten != (i >= 3) {
+			t.Errorf("%+v: forgotten %v, %v, listed %v", c, forgotten, err, listed[near[i].LocalAddr().String()])
+		}
+	}
+}
+
 // commandOf is what ls has as the command of a process.
 func commandOf(t testing.TB, pid string) string {
 	t.Helper()
