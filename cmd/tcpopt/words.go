@@ -40,7 +40,7 @@ var lsWords = []glossary{
 		{"PENDING", "bytes that the peer has not acknowledged"},
 		{"SIGN", "shut or stuck, as above, or -"},
 		{"MAX-SILENCE", "how long the connection carries nothing, at most, while both sides are alive and neither has anything to send; -quieter is about it; on Linux up to 1/8 more"},
-		{"USER", "of the process, as ps -o user shows it; ? is what could not be read"},
+		{"USER", "of the process, as ps -o user shows it, by the names of this system; ? is what could not be read"},
 		{"UNIT", "of systemd, or the container, or pod/UID and the container, or else the cgroup of the process"},
 		{"NETNS", "the network namespace: its name for ip netns, or else its number"},
 		{"CMDLINE", "the command line of the process, or what it has put in its place"},
