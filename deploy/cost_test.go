@@ -59,7 +59,7 @@ func TestCost(t *testing.T) {
 	} else {
 		t.Parallel()
 	}
-	exe := billing(t)
+	exe, command := billing(t), build(t)
 	for _, tt := range cases {
 		t.Run(fmt.Sprintf("%d sockets and %d namespaces of %d more", tt.sockets, tt.namespaces, tt.each), func(t *testing.T) {
 			m := newMachine(t)
@@ -92,7 +92,7 @@ func TestCost(t *testing.T) {
 			file := filepath.Join(dir, "tcpopt.prom")
 			var scans, cpus []float64
 			for range 11 {
-				cmd := m.command(tcpopt(t), "metrics", "-o", file)
+				cmd := m.command(command, "metrics", "-o", file)
 				if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 					t.Fatalf("%v: %s", err, out)
 				}

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/tcpopt/tcpopt/internal/labtest"
@@ -13,30 +12,25 @@ import (
 
 func TestMain(m *testing.M) { labtest.Main(m, 8) }
 
-// built is the command, once built.
-var built = sync.OnceValues(func() (path string, err error) {
-	dir, err := os.MkdirTemp("", "deploy-")
-	if err != nil {
-		return "", err
-	}
+// build builds the command, in a folder that every user may enter.
+func build(t testing.TB) (path string) {
+	t.Helper()
+	dir := openDir(t)
 	path = filepath.Join(dir, "tcpopt")
 	cmd := exec.Command("go", "build", "-o", path, "github.com/tcpopt/tcpopt/cmd/tcpopt")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	cmd.Stderr = os.Stderr
-	if err := cmd.Run(); err != nil {
-		return "", err
-	}
-	return path, os.Chmod(dir, 0o755)
-})
-
-// tcpopt is the path of the command, in a folder that every user may enter.
-func tcpopt(t testing.TB) string {
-	t.Helper()
-	path, err := built()
-	if err != nil {
-		t.Fatal(err)
-	}
+	output(t, cmd)
 	return path
+}
+
+// openDir is a folder that every user may enter.
+func openDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "deploy-")
+	labtest.Need(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	labtest.Need(t, os.Chmod(dir, 0o755))
+	return dir
 }
 
 // output runs a command, which succeeds and prints no errors.

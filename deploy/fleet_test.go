@@ -102,6 +102,7 @@ func (p *prometheus) query(t testing.TB, expr string) int {
 func TestFleet(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
+	command := build(t)
 	machines := map[string]*machine{"cache-1": newMachine(t), "database-1": newMachine(t), "billing-1": newMachine(t)}
 	watcher := &machine{Host: labtest.NewHost(t), t: t}
 	targets := ""
@@ -127,7 +128,7 @@ func TestFleet(t *testing.T) {
 		m.start("exporter-"+name, labtest.FindProgram(t, "prometheus-node-exporter"), "--collector.disable-defaults", "--collector.textfile",
 			"--collector.textfile.directory="+folders[name], "--web.listen-address="+m.IPv4.String()+":9100")
 		if name != "cache-1" {
-			m.start("metrics-"+name, tcpopt(t), "metrics", "-o", filepath.Join(folders[name], "tcpopt.prom"), "-every", "1s")
+			m.start("metrics-"+name, command, "metrics", "-o", filepath.Join(folders[name], "tcpopt.prom"), "-every", "1s")
 		}
 	}
 	// On this one a timer does it, and fails later.
@@ -136,7 +137,7 @@ func TestFleet(t *testing.T) {
 	go func() {
 		defer close(stopped)
 		for {
-			if out, err := cache.command(tcpopt(t), "metrics", "-o", filepath.Join(folders["cache-1"], "tcpopt.prom")).CombinedOutput(); err != nil {
+			if out, err := cache.command(command, "metrics", "-o", filepath.Join(folders["cache-1"], "tcpopt.prom")).CombinedOutput(); err != nil {
 				t.Errorf("metrics: %v %s", err, out)
 				return
 			}
@@ -203,7 +204,7 @@ scrape_configs:
 	if len(words) < 2 || words[0] != "tcpopt" {
 		t.Fatalf("it says to run %q", a.Annotations["run"])
 	}
-	if said := service.output(append([]string{tcpopt(t)}, words[1:]...)...); !strings.Contains(said, redis) {
+	if said := service.output(append([]string{command}, words[1:]...)...); !strings.Contains(said, redis) {
 		t.Errorf("%q shows no connection to %s:\n%s", words, redis, said)
 	}
 	for _, name := range []string{"TcpoptBusyWithoutLimit", "TcpoptQuieterThanLoadBalancer"} {
@@ -217,7 +218,7 @@ scrape_configs:
 	}
 	checkDashboard(t, p)
 
-	service.output(tcpopt(t), "set", "-name", "billing", "-without-keepalive", "-within", "30s")
+	service.output(command, "set", "-name", "billing", "-without-keepalive", "-within", "30s")
 	resolving := time.Now()
 	p.await(t, "TcpoptNeverNoticed")
 	t.Logf("pending after %v, firing after %v, resolved %v after set", pending.Round(100*time.Millisecond),

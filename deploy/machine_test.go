@@ -82,11 +82,7 @@ func billing(t testing.TB) string {
 	t.Helper()
 	exe, err := os.Executable()
 	labtest.Need(t, err)
-	dir, err := os.MkdirTemp("", "billing-")
-	labtest.Need(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	labtest.Need(t, os.Chmod(dir, 0o755))
-	path := filepath.Join(dir, "billing")
+	path := filepath.Join(openDir(t), "billing")
 	labtest.Need(t, exec.Command("cp", exe, path).Run()) // Every user may run it.
 	labtest.Need(t, os.Chmod(path, 0o755))
 	return path

@@ -42,7 +42,7 @@ func TestRules(t *testing.T) {
 func TestMetricsLint(t *testing.T) {
 	t.Parallel()
 	check := exec.Command(labtest.FindProgram(t, "promtool"), "check", "metrics")
-	check.Stdin = strings.NewReader(output(t, exec.Command(tcpopt(t), "metrics")))
+	check.Stdin = strings.NewReader(output(t, exec.Command(build(t), "metrics")))
 	if out := output(t, check); out != "" {
 		t.Errorf("promtool: %s", out)
 	}

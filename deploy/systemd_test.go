@@ -28,24 +28,25 @@ func settings(t testing.TB, file string) map[string]string {
 }
 
 // units copies the units to a folder, with a command that is there, and returns it.
-func units(t testing.TB) (dir string, files []string) {
+func units(t testing.TB) (files []string) {
 	t.Helper()
-	dir = t.TempDir()
+	dir := t.TempDir()
 	found, err := filepath.Glob("systemd/*")
 	if err != nil || len(found) != 3 {
 		t.Fatalf("units %q, %v", found, err)
 	}
+	command := build(t)
 	for _, file := range found {
-		text := strings.ReplaceAll(read(t, file), "/usr/bin/tcpopt", tcpopt(t))
+		text := strings.ReplaceAll(read(t, file), "/usr/bin/tcpopt", command)
 		files = append(files, write(t, filepath.Join(dir, filepath.Base(file)), text))
 	}
-	return dir, files
+	return files
 }
 
 func TestUnits(t *testing.T) {
 	t.Parallel()
 	analyze := labtest.FindProgram(t, "systemd-analyze")
-	_, files := units(t)
+	files := units(t)
 	verify := func(files ...string) string {
 		out, err := exec.Command(analyze, append([]string{"verify", "--man=no"}, files...)...).CombinedOutput()
 		if err != nil {
@@ -103,7 +104,7 @@ func restricted(t testing.TB, unit string, args ...string) []string {
 func TestRestricted(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	m := newMachine(t)
+	m, command := newMachine(t), build(t)
 	address := m.IPv4.String() + ":6379"
 	m.start("redis", labtest.FindProgram(t, "redis-server"), "--bind", m.IPv4.String(), "--protected-mode", "no", "--save", "", "--daemonize", "no")
 	m.await(address)
@@ -135,17 +136,17 @@ func TestRestricted(t *testing.T) {
 		return all
 	}
 	const both = 3 * 2 * 2 // Clients, connections and ends.
-	root := list(tcpopt(t), "ls", "-json")
+	root := list(command, "ls", "-json")
 	for deadline := time.Now().Add(30 * time.Second); len(root) < both && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		root = list(tcpopt(t), "ls", "-json")
+		root = list(command, "ls", "-json")
 	}
 	for _, unit := range []string{"systemd/tcpopt-metrics.service", "systemd/tcpopt-set.service"} {
-		if got := list(restricted(t, unit, tcpopt(t), "ls", "-json")...); !slices.Equal(got, root) || len(root) != both {
+		if got := list(restricted(t, unit, command, "ls", "-json")...); !slices.Equal(got, root) || len(root) != both {
 			t.Errorf("%s sees %q, root sees %q", unit, got, root)
 		}
 	}
 	// Without the capabilities it sees less, and sees that it does.
-	args := []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", tcpopt(t), "metrics"}
+	args := []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", command, "metrics"}
 	if text := m.output(args...); !regexp.MustCompile(`tcpopt_processes_unreadable\{reason="listing_denied"\} [1-9]`).MatchString(text) {
 		t.Errorf("as another user:\n%s", text)
 	}

@@ -126,13 +126,11 @@ func TestTablesCounted(t *testing.T) {
 // TestTablesAgree has a namespace whose tables are read from inside, if that is
 // allowed, and as text.
 func TestTablesAgree(t *testing.T) {
-	lab := labtest.NewLab(t)
-	h := lab.Near
+	h := labtest.NewHost(t)
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
-		labtest.Listen(t, h, address, false)
+		l := labtest.Listen(t, h, address, false)
+		labtest.Dial(t, h, l.Addr().String(), false)
 	}
-	lab.Connect(t, false)
-	lab.ConnectTo(t, lab.Far.IPv6, false)
 	var ns uint64
 	dir := ""
 	labtest.Need(t, h.Do(func() (err error) {
