@@ -137,7 +137,12 @@
 //	  before   off (idle 2h, interval 75s, count 9), user timeout 0s; a dead peer is noticed: idle never, busy system, at least 15m24s
 //	  planned  on, idle 15s, interval 5s, count 3, user timeout 30s; a dead peer is noticed: idle 30s, busy 30s
 //	2 would change, 0 as wanted already, 0 would not or not for sure
-//	A change lasts until the program reconnects or sets its own; new connections do not have it.
+//	A change lasts until the program reconnects or sets its own; new connections do not have it: -every changes those too.
+//
+//	$ tcpopt set -name billing -without-keepalive -within 30s -every 10s -yes
+//	looking every 10s: 1 connection now, 1 to be changed; from here on only changes are printed
+//	4711 billing fd 8 10.0.0.5:41874 -> 10.0.0.7:6379 established: set -on -idle 15s -interval 5s -count 3 -user-timeout 30s; it had -off -idle 2h -interval 75s -count 9 -user-timeout 0s
+//	^Cinterrupted after 70s: 1 change made, 0 connections found dead, 0 not or not wholly done
 //
 // # tcpopt plan
 //

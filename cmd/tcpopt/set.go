@@ -212,7 +212,7 @@ func printJobs(w io.Writer, jobs []*job, dry bool) bool {
 	}
 	sum.print(w, dry)
 	if connections {
-		fmt.Fprintln(w, "A change lasts until the program reconnects or sets its own; new connections do not have it.")
+		fmt.Fprintln(w, "A change lasts until the program reconnects or sets its own; new connections do not have it: -every changes those too.")
 	}
 	if listeners {
 		fmt.Fprintln(w, "A change of a listener lasts until the program listens anew or sets its own.")

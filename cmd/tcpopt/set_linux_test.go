@@ -139,7 +139,7 @@ func TestSet(t *testing.T) {
 	has(t, r.PID(), plain.FD, settingsOf(plain))
 
 	// All but the listener, unless it is named.
-	if out := set(t, "-pid", r.PID(), "-all", "-on"); !strings.HasSuffix(out, "new connections do not have it.\n") {
+	if out := set(t, "-pid", r.PID(), "-all", "-on"); !strings.HasSuffix(out, "new connections do not have it: -every changes those too.\n") {
 		t.Errorf("printed\n%s", out)
 	}
 	has(t, r.PID(), all[0].FD, settingsOf(all[0]))
