@@ -38,6 +38,7 @@ func documentedCensus() *census.Census {
 // TestDoc holds that the package's comment has a heading for each verb, below which
 // are an example and what it prints.
 func TestDoc(t *testing.T) {
+	t.Setenv("COLUMNS", "")
 	var c, metrics bytes.Buffer
 	printCensus(&c, documentedCensus(), "", newTerminal(80))
 	printMetrics(&metrics, documentedCensus(), "command", 1500*time.Microsecond)
@@ -103,6 +104,7 @@ func TestDoc(t *testing.T) {
 		}
 	}
 
+	needsPrograms(t)
 	h := labtest.NewHost(t) // With the kernel's own sysctls.
 	cmd := exec.Command("/proc/self/exe", "defaults")
 	var printed bytes.Buffer
