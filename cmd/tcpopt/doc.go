@@ -124,11 +124,6 @@
 // process. Its -on and -off switch keepalive, and select nothing; what has keepalive
 // off is selected by -without-keepalive, by ls too.
 //
-// With -every, set looks again each so often and changes what has come since, until
-// it is interrupted or all processes of -pid have ended. It prints what it changes,
-// with what that was before, and what it leaves alone, once a connection. What is as
-// wanted is not written again; what a program has set otherwise since is, once.
-//
 //	$ tcpopt set -name postgres -within 30s -dry-run
 //	4711 postgres fd 9 10.0.0.5:5432 -> 10.0.0.7:41874 established
 //	  before   on, idle 2h, interval 75s, count 9, user timeout 0s; a dead peer is noticed: idle 2h11m15s, busy system, at least 15m24s
@@ -138,6 +133,11 @@
 //	  planned  on, idle 15s, interval 5s, count 3, user timeout 30s; a dead peer is noticed: idle 30s, busy 30s
 //	2 would change, 0 as wanted already, 0 would not or not for sure
 //	A change lasts until the program reconnects or sets its own; new connections do not have it: -every changes those too.
+//
+// With -every, set looks again each so often and changes what has come since, until
+// it is interrupted or all processes of -pid have ended. It prints what it changes,
+// with what that was before, and what it leaves alone, once a connection. What is as
+// wanted is not written again; what a program has set otherwise since is, once.
 //
 //	$ tcpopt set -name billing -without-keepalive -within 30s -every 10s -yes
 //	looking every 10s: 1 connection now, 1 to be changed; from here on only changes are printed
