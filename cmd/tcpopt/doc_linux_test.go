@@ -70,8 +70,8 @@ func TestDoc(t *testing.T) {
 		case *comment.Heading:
 			headings = append(headings, plainText(block.Text))
 		case *comment.Code:
-			if line, ok := strings.CutPrefix(block.Text, "$ "); ok {
-				line, printed, _ := strings.Cut(line, "\n")
+			for _, example := range strings.Split("\n"+block.Text, "\n$ ")[1:] { // What precedes the first is none.
+				line, printed, _ := strings.Cut(strings.TrimSuffix(example, "\n")+"\n", "\n")
 				examples[line] = printed
 			}
 		}
