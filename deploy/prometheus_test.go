@@ -3,6 +3,7 @@ package deploy
 import (
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -45,5 +46,37 @@ func TestMetricsLint(t *testing.T) {
 	check.Stdin = strings.NewReader(output(t, exec.Command(build(t), "metrics")))
 	if out := output(t, check); out != "" {
 		t.Errorf("promtool: %s", out)
+	}
+}
+
+// TestNames holds that the README has every metric, and that nothing here is made of
+// metrics that there are not.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	names := func(text, pattern string) map[string]bool {
+		found := map[string]bool{}
+		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+			found[m[1]] = true
+		}
+		return found
+	}
+	known := names(output(t, exec.Command(build(t), "metrics")), `(?m)^# TYPE (\S+) `)
+	if len(known) != 9 {
+		t.Errorf("%d metrics: %v", len(known), known)
+	}
+	readme := read(t, "README.md")
+	for name := range known {
+		if !strings.Contains(readme, "| `"+name+"` |") {
+			t.Errorf("the README lacks %s", name)
+		}
+	}
+	rules := read(t, "prometheus/tcpopt.rules.yml")
+	recorded := names(rules, `record: (\S+)`)
+	for _, file := range []string{"README.md", "prometheus/tcpopt.rules.yml", "grafana/tcpopt.json"} {
+		for name := range names(read(t, file), `((?:[a-z_]+:)?tcpopt_[a-z_0-9]+(?::[a-z]+)?)`) {
+			if !known[name] && !recorded[name] {
+				t.Errorf("%s: there is no %s", file, name)
+			}
+		}
 	}
 }
