@@ -183,7 +183,7 @@ func (p *plan) print(w io.Writer) {
 	case !onLinux(c):
 		fmt.Fprint(w, wrap("", "", elsewhere))
 	case c.UserTimeout == 0:
-		fmt.Fprint(w, "What is for programs on Linux has no user timeout, as here: run this there.\n")
+		fmt.Fprintf(w, "Programs on Linux have a user timeout too, %v: it is in their texts.\n", p.within.Truncate(time.Second))
 	}
 	var names []string
 	for _, t := range targets() {

@@ -42,12 +42,12 @@ func targets() (all []target) {
 // texts for Go are for all systems.
 func (t target) linux() bool { return t.name != "go" && t.name != "go-tcpopt" }
 
-// Words are what a text has of a plan: whole seconds, and no user timeout if it is
-// zero.
+// Words are what a text has of a plan. Numbers are whole seconds. Where a program
+// on Linux can set a user timeout it is Within, whatever the system of the plan has.
 type words struct {
-	Within, Idle, Interval, Count, UserTimeout int
-	Whole                                      time.Duration
-	Config                                     tcpopt.Config
+	Within, Idle, Interval, Count int
+	Whole                         time.Duration
+	Config                        tcpopt.Config
 }
 
 // fill is the text with a plan's values.
@@ -59,7 +59,7 @@ func (t target) fill(within time.Duration, c tcpopt.Config) string {
 	seconds := func(d time.Duration) int { return int(d / time.Second) }
 	var out bytes.Buffer
 	err := template.Must(template.New(t.name).Funcs(arithmetic).Parse(t.body)).Execute(&out, words{
-		Within: seconds(within), Idle: seconds(c.Idle), Interval: seconds(c.Interval), Count: count, UserTimeout: seconds(c.UserTimeout),
+		Within: seconds(within), Idle: seconds(c.Idle), Interval: seconds(c.Interval), Count: count,
 		Whole: within.Truncate(time.Second), Config: c,
 	})
 	if err != nil {
