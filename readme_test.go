@@ -1,0 +1,163 @@
+package tcpopt_test
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"log"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tcpopt/tcpopt"
+)
+
+//go:embed README.md
+var readme string
+
+//go:embed readme_test.go
+var snippets string
+
+// TestReadme holds each Go snippet of README.md to a function below, which runs.
+func TestReadme(t *testing.T) {
+	flat := func(s string) string {
+		lines := strings.Split(strings.TrimSpace(strings.ReplaceAll(s, "\r", "")), "\n")
+		for i := range lines {
+			lines[i] = strings.TrimSpace(lines[i])
+		}
+		return strings.Join(lines, "\n")
+	}
+	here := flat(snippets)
+	found := 0
+	for _, block := range strings.Split(readme, "```go")[1:] {
+		block, _, ok := strings.Cut(block, "```")
+		if block = flat(block); !ok || !strings.Contains(here, "\n"+block+"\n") {
+			t.Errorf("no function here has\n%s", block)
+		}
+		found++
+	}
+	if found == 0 {
+		t.Error("README.md has no snippets")
+	}
+
+	c, err := readmeDial(t)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		t.Logf("this system has not all of it: %v", err)
+		return
+	case err != nil:
+		t.Fatal(err)
+	}
+	accepted := acceptFrom(t, readmeServer(listen(t, "tcp4", false), c))
+	if err := readmeSet(accepted, c); err != nil {
+		t.Error(err)
+	}
+	s, err := tcpopt.FromConn(accepted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{readmeNumbers(s), readmeSwitch(s), readmeListen(c)} {
+		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+			t.Error(err)
+		}
+	}
+}
+
+// TestLinks follows the links of the documentation to files.
+func TestLinks(t *testing.T) {
+	pages, err := filepath.Glob("*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := filepath.Glob("*/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := regexp.MustCompile(`\]\(([^)]*)\)|(?:src|srcset|href)="([^"]*)"`)
+	followed := 0
+	for _, page := range append(pages, more...) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			to, _, _ := strings.Cut(m[1]+m[2], "#")
+			if to == "" || strings.Contains(to, "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), to)); err != nil {
+				t.Errorf("%s: %v", page, err)
+			}
+			followed++
+		}
+	}
+	if followed == 0 {
+		t.Error("no links")
+	}
+}
+
+func readmeDial(t *testing.T) (tcpopt.Config, error) {
+	c, err := tcpopt.Within(30 * time.Second) // noticed within 30 s, idle or busy
+	d := net.Dialer{KeepAlive: -1, Control: c.DialControl}
+	if err != nil {
+		return c, err
+	}
+	conn, err := d.Dial("tcp", listen(t, "tcp4", false).Addr().String())
+	if err == nil {
+		conn.Close()
+	}
+	return c, err
+}
+
+func readmeServer(l net.Listener, c tcpopt.Config) net.Listener {
+	l = tcpopt.NewListener(l, c, nil) // below TLS
+	return l
+}
+
+func readmeSet(conn net.Conn, c tcpopt.Config) error {
+	s, err := tcpopt.FromConn(conn) // *net.TCPConn, *tls.Conn, ...
+	if err != nil {
+		return err
+	}
+	set, err := s.SetSupported(c) // as much of c as there is here
+	if err != nil {
+		return err
+	}
+	if set != c {
+		log.Printf("of %+v only %+v is set", c, set)
+	}
+	inEffect, err := s.Config() // what the kernel has, read back
+	idle, busy := inEffect.DetectionTime()
+	if idle == 0 || busy == 0 {
+		return errors.New("no detection time")
+	}
+	return err
+}
+
+func readmeNumbers(s tcpopt.Socket) error {
+	err := s.SetConfig(tcpopt.Config{
+		KeepAlive: tcpopt.On,
+		Idle:      30 * time.Second,
+		Interval:  10 * time.Second,
+		Count:     2,
+	})
+	return err
+}
+
+func readmeSwitch(s tcpopt.Socket) error {
+	err := s.SetKeepAlive(true)
+	return err
+}
+
+func readmeListen(c tcpopt.Config) error {
+	lc := net.ListenConfig{KeepAlive: -1, Control: c.ListenControl}
+	l, err := lc.Listen(context.Background(), "tcp4", "127.0.0.1:0")
+	if err == nil {
+		l.Close()
+	}
+	return err
+}
