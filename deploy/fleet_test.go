@@ -111,7 +111,7 @@ func TestFleet(t *testing.T) {
 		targets += fmt.Sprintf("      - {targets: ['%v:9100'], labels: {instance: %s}}\n", m.IPv4, name)
 	}
 	cache, database, service := machines["cache-1"], machines["database-1"], machines["billing-1"]
-	labtest.NewCable(t, service.Host, cache.Host)
+	cable := labtest.NewCable(t, service.Host, cache.Host)
 	labtest.NewCable(t, service.Host, database.Host)
 
 	redis := cache.IPv4.String() + ":6379"
@@ -200,13 +200,17 @@ scrape_configs:
 		t.Errorf("it names %v", a.Labels)
 	}
 	// What it says to run finds the connection.
-	words := strings.Fields(a.Annotations["run"])
-	if len(words) < 2 || words[0] != "tcpopt" {
-		t.Fatalf("it says to run %q", a.Annotations["run"])
+	follow := func(a alert) {
+		t.Helper()
+		words := strings.Fields(a.Annotations["run"])
+		if len(words) < 2 || words[0] != "tcpopt" {
+			t.Fatalf("it says to run %q", a.Annotations["run"])
+		}
+		if said := service.output(append([]string{command}, words[1:]...)...); !strings.Contains(said, redis) {
+			t.Errorf("%q shows no connection to %s:\n%s", words, redis, said)
+		}
 	}
-	if said := service.output(append([]string{command}, words[1:]...)...); !strings.Contains(said, redis) {
-		t.Errorf("%q shows no connection to %s:\n%s", words, redis, said)
-	}
+	follow(a)
 	for _, name := range []string{"TcpoptBusyWithoutLimit", "TcpoptQuieterThanLoadBalancer"} {
 		found := false
 		for _, a := range p.alerts(t, name) {
@@ -223,6 +227,16 @@ scrape_configs:
 	p.await(t, "TcpoptNeverNoticed")
 	t.Logf("pending after %v, firing after %v, resolved %v after set", pending.Round(100*time.Millisecond),
 		firing.Round(100*time.Millisecond), time.Since(resolving).Round(100*time.Millisecond))
+
+	// A peer that does not answer any more, and then does.
+	service.output(command, "set", "-name", "billing", "-all", "-idle", "1s", "-interval", "1s", "-count", "100", "-user-timeout", "0")
+	labtest.Need(t, cable.Cut())
+	if a = p.await(t, "TcpoptSuspect", "firing")[0]; a.Labels["instance"] != "billing-1" || a.Labels["command"] != "billing" {
+		t.Errorf("suspect is %v", a.Labels)
+	}
+	follow(a)
+	labtest.Need(t, cable.Heal())
+	p.await(t, "TcpoptSuspect")
 
 	finish()
 	if a := p.await(t, "TcpoptMetricsStale", "firing")[0]; a.Labels["instance"] != "cache-1" {
