@@ -17,7 +17,7 @@ import (
 func httpClient(method, scheme string, config *tls.Config) client {
 	return func(address string, dial dialer) (call func() error, end func(), err error) {
 		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.DialContext = dial // With DialTLSContext there is no HTTP/2.
+		t.DialContext = dial // A DialTLSContext would have to agree on HTTP/2 itself.
 		t.TLSClientConfig = config
 		t.ForceAttemptHTTP2 = true // As DefaultTransport has it. Else DialContext and TLSClientConfig turn HTTP/2 off.
 		c := &http.Client{Transport: t}

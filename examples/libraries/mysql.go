@@ -7,8 +7,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// mysqlClient takes the data source's name with %s for the address. The driver
-// switches keepalive on by itself, but sets no times.
+// mysqlClient takes the data source's name with %s for the address. Of a plain
+// *net.TCPConn the driver switches keepalive on, but sets no times.
 func mysqlClient(source string) client {
 	return func(address string, dial dialer) (call func() error, end func(), err error) {
 		config, err := mysql.ParseDSN(fmt.Sprintf(source, address))
