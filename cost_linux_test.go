@@ -27,20 +27,20 @@ func BenchmarkCost(b *testing.B) {
 		name string
 		call func()
 	}{
-		{"get/raw", func() { unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE) }},
-		{"get/tcpopt", func() { s.KeepAliveIdle() }},
-		{"set/raw", func() { unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 30) }},
-		{"set/tcpopt", func() { s.SetKeepAliveIdle(30 * time.Second) }},
-		{"Config/raw", func() {
-			unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE)
-			unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE)
-			unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL)
-			unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT)
-			unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT)
+		{"call=get/by=raw", func() { unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE) }},
+		{"call=get/by=tcpopt", func() { s.KeepAliveIdle() }},
+		{"call=set/by=raw", func() { unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 30) }},
+		{"call=set/by=tcpopt", func() { s.SetKeepAliveIdle(30 * time.Second) }},
+		{"call=Config/by=raw", func() { readAll(fd) }},
+		{"call=Config/by=tcpopt", func() { s.Config() }},
+		{"call=SetConfig/by=net", func() { client.SetKeepAliveConfig(k) }},
+		{"call=SetConfig/by=tcpopt", func() { s.SetConfig(c) }},
+		{"call=Defaults/by=raw", func() {
+			fd, _ := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			readAll(fd)
+			unix.Close(fd)
 		}},
-		{"Config/tcpopt", func() { s.Config() }},
-		{"SetConfig/net", func() { client.SetKeepAliveConfig(k) }},
-		{"SetConfig/tcpopt", func() { s.SetConfig(c) }},
+		{"call=Defaults/by=tcpopt", func() { tcpopt.Defaults() }},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -49,4 +49,13 @@ func BenchmarkCost(b *testing.B) {
 			}
 		})
 	}
+}
+
+// readAll is what Config cannot do without.
+func readAll(fd int) {
+	unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE)
+	unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE)
+	unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL)
+	unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT)
+	unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT)
 }

@@ -7,7 +7,6 @@ import (
 	"log"
 	"net"
 	"net/netip"
-	"os"
 	"testing"
 	"time"
 
@@ -15,14 +14,10 @@ import (
 
 	"github.com/tcpopt/tcpopt"
 	"github.com/tcpopt/tcpopt/internal/labtest"
-	"github.com/tcpopt/tcpopt/internal/netlab"
 	"github.com/tcpopt/tcpopt/liveness"
 )
 
-func TestMain(m *testing.M) {
-	netlab.Enter() // Where it fails, NewHost says why.
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { labtest.Main(m, 4) }
 
 // The defaults of yamux are 30 s from ping to ping and 10 s for the answer. These
 // are a tenth.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -12,15 +13,21 @@ import (
 	"github.com/tcpopt/tcpopt/internal/census"
 )
 
-// BenchmarkLs lists 10⁴ connections of several processes to a file, in turns with
+// BenchmarkLs lists the connections of several processes to a file, in turns with
 // ss -tanpo, and also tells the memory and how long a duplicate was held.
 //
-//	go test -run '^$' -bench Ls -benchtime 21x ./cmd/tcpopt
+//	go test -run '^$' -bench 'Ls/sockets=10000$' -benchtime 21x ./cmd/tcpopt
 func BenchmarkLs(b *testing.B) {
+	for _, sockets := range []int{100, 1000, 10_000, 50_000} {
+		b.Run(fmt.Sprintf("sockets=%d", sockets), func(b *testing.B) { benchmarkLs(b, sockets) })
+	}
+}
+
+func benchmarkLs(b *testing.B, sockets int) {
 	needsTaking(b)
-	const programs, connections = 5, 1000 // Each has two ends.
-	for i := range programs {
-		hold(b, plainly, "-ip", "127.1.0."+strconv.Itoa(i+1), "-n", strconv.Itoa(connections))
+	programs := max(5, sockets/2000)
+	for i := range programs { // Each connection has two ends.
+		hold(b, plainly, "-ip", "127.1.0."+strconv.Itoa(i+1), "-n", strconv.Itoa(sockets/programs/2))
 	}
 	out, err := os.CreateTemp(b.TempDir(), "")
 	if err != nil {
@@ -51,7 +58,7 @@ func BenchmarkLs(b *testing.B) {
 	var holds []time.Duration
 	for range 10 {
 		c, err := census.Take(&census.Query{})
-		if err != nil || len(c.Sockets) < 2*programs*connections {
+		if err != nil || len(c.Sockets) < sockets {
 			b.Fatalf("%d sockets, %v", len(c.Sockets), err)
 		}
 		for i := range c.Sockets {

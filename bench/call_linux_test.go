@@ -1,0 +1,156 @@
+package bench
+
+import (
+	"net"
+	"testing"
+	"time"
+
+	"github.com/mikioh/tcp"
+	mikioh "github.com/mikioh/tcpopt"
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/labtest"
+)
+
+var (
+	wanted = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}
+	config = tcpopt.ConfigFromNet(wanted)
+)
+
+// A way is who makes a call.
+type way struct {
+	call, by string
+	make     func() error
+}
+
+// BenchmarkCall has the same done by each. Config is everything that there is to
+// read, SetConfig the switch, idle, interval and count.
+func BenchmarkCall(b *testing.B) {
+	c, _ := labtest.Pair(b, "tcp4", false)
+	for _, w := range ways(b, c) {
+		b.Run("call="+w.call+"/by="+w.by, func(b *testing.B) {
+			b.ReportAllocs()
+			for range b.N {
+				if err := w.make(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func ways(t testing.TB, c *net.TCPConn) []way {
+	t.Helper()
+	s, err := tcpopt.FromConn(c)
+	labtest.Need(t, err)
+	m, err := tcp.NewConn(c)
+	labtest.Need(t, err)
+	rc, err := c.SyscallConn()
+	labtest.Need(t, err)
+	fd := 0
+	rc.Control(func(d uintptr) { fd = int(d) })
+	buf := make([]byte, 4)
+	read := func(all ...mikioh.Option) error {
+		for _, o := range all {
+			if _, err := m.Option(o.Level(), o.Name(), buf); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	set := func(all ...mikioh.Option) error {
+		for _, o := range all {
+			if err := m.SetOption(o); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return []way{
+		{"get", "raw", func() error { _, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE); return err }},
+		{"get", "tcpopt", func() error { _, err := s.KeepAliveIdle(); return err }},
+		{"get", "mikioh/tcp", func() error { return read(mikioh.KeepAliveIdleInterval(0)) }},
+
+		{"set", "raw", func() error { return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 30) }},
+		{"set", "tcpopt", func() error { return s.SetKeepAliveIdle(wanted.Idle) }},
+		{"set", "net", func() error { return c.SetKeepAlivePeriod(wanted.Idle) }},
+		{"set", "mikioh/tcp", func() error { return set(mikioh.KeepAliveIdleInterval(wanted.Idle)) }},
+
+		{"Config", "raw", func() error { return rawConfig(fd) }},
+		{"Config", "tcpopt", func() error { _, err := s.Config(); return err }},
+		{"Config", "mikioh/tcp", func() error { // It has no user timeout.
+			return read(mikioh.KeepAlive(true), mikioh.KeepAliveIdleInterval(0), mikioh.KeepAliveProbeInterval(0), mikioh.KeepAliveProbeCount(0))
+		}},
+
+		{"SetConfig", "raw", func() error { return rawSetConfig(fd) }},
+		{"SetConfig", "tcpopt", func() error { return s.SetConfig(config) }},
+		{"SetConfig", "net", func() error { return c.SetKeepAliveConfig(wanted) }},
+		{"SetConfig", "mikioh/tcp", func() error {
+			return set(mikioh.KeepAlive(true), mikioh.KeepAliveIdleInterval(wanted.Idle), mikioh.KeepAliveProbeInterval(wanted.Interval), mikioh.KeepAliveProbeCount(wanted.Count))
+		}},
+		{"SetConfig", "File", func() error { return fileSetConfig(c) }},
+	}
+}
+
+func rawConfig(fd int) error {
+	if _, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE); err != nil {
+		return err
+	}
+	for _, name := range [...]int{unix.TCP_KEEPIDLE, unix.TCP_KEEPINTVL, unix.TCP_KEEPCNT, unix.TCP_USER_TIMEOUT} {
+		if _, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func rawSetConfig(fd int) error {
+	for _, o := range [...]struct{ level, name, n int }{
+		{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 30},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 10},
+		{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 3},
+		{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+	} {
+		if err := unix.SetsockoptInt(fd, o.level, o.name, o.n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fileSetConfig duplicates the descriptor, as many do, felixge/tcpkeepalive among
+// them. That has no version which a Go proxy would serve.
+func fileSetConfig(c *net.TCPConn) error {
+	f, err := c.File()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return rawSetConfig(int(f.Fd()))
+}
+
+// TestCall checks that each does what it is measured for.
+func TestCall(t *testing.T) {
+	c, _ := labtest.Pair(t, "tcp4", false)
+	s, err := tcpopt.FromConn(c)
+	labtest.Need(t, err)
+	for _, w := range ways(t, c) {
+		before := tcpopt.Config{KeepAlive: tcpopt.Off, Idle: time.Hour, Interval: time.Minute, Count: 7, UserTimeout: tcpopt.Unbounded}
+		labtest.Need(t, s.SetConfig(before))
+		if err := w.make(); err != nil {
+			t.Errorf("%s by %s: %v", w.call, w.by, err)
+		}
+		want := before
+		switch w.call {
+		case "set":
+			want.Idle = wanted.Idle
+		case "SetConfig":
+			want = config
+			want.UserTimeout = tcpopt.Unbounded
+		}
+		if got, err := s.Config(); got != want || err != nil {
+			t.Errorf("%s by %s: %+v, %v; want %+v", w.call, w.by, got, err, want)
+		}
+	}
+}
