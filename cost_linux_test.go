@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
 // BenchmarkCost has each call beside what it cannot do without, its system calls
@@ -23,32 +24,22 @@ func BenchmarkCost(b *testing.B) {
 	rc.Control(func(d uintptr) { fd = int(d) })
 	k := net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}
 	c := tcpopt.ConfigFromNet(k)
-	for _, bb := range []struct {
-		name string
-		call func()
-	}{
-		{"call=get/by=raw", func() { unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE) }},
-		{"call=get/by=tcpopt", func() { s.KeepAliveIdle() }},
-		{"call=set/by=raw", func() { unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 30) }},
-		{"call=set/by=tcpopt", func() { s.SetKeepAliveIdle(30 * time.Second) }},
-		{"call=Config/by=raw", func() { readAll(fd) }},
-		{"call=Config/by=tcpopt", func() { s.Config() }},
-		{"call=SetConfig/by=net", func() { client.SetKeepAliveConfig(k) }},
-		{"call=SetConfig/by=tcpopt", func() { s.SetConfig(c) }},
-		{"call=Defaults/by=raw", func() {
+	labtest.Turns(b, 500, []labtest.Way{
+		{Name: "call=get/by=raw", Call: func() { unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE) }},
+		{Name: "call=get/by=tcpopt", Call: func() { s.KeepAliveIdle() }},
+		{Name: "call=set/by=raw", Call: func() { unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 30) }},
+		{Name: "call=set/by=tcpopt", Call: func() { s.SetKeepAliveIdle(30 * time.Second) }},
+		{Name: "call=Config/by=raw", Call: func() { readAll(fd) }},
+		{Name: "call=Config/by=tcpopt", Call: func() { s.Config() }},
+		{Name: "call=SetConfig/by=net", Call: func() { client.SetKeepAliveConfig(k) }},
+		{Name: "call=SetConfig/by=tcpopt", Call: func() { s.SetConfig(c) }},
+		{Name: "call=Defaults/by=raw", Call: func() {
 			fd, _ := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 			readAll(fd)
 			unix.Close(fd)
 		}},
-		{"call=Defaults/by=tcpopt", func() { tcpopt.Defaults() }},
-	} {
-		b.Run(bb.name, func(b *testing.B) {
-			b.ReportAllocs()
-			for range b.N {
-				bb.call()
-			}
-		})
-	}
+		{Name: "call=Defaults/by=tcpopt", Call: func() { tcpopt.Defaults() }},
+	})
 }
 
 // readAll is what Config cannot do without.

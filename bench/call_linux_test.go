@@ -28,16 +28,15 @@ type way struct {
 // read, SetConfig the switch, idle, interval and count.
 func BenchmarkCall(b *testing.B) {
 	c, _ := labtest.Pair(b, "tcp4", false)
+	var all []labtest.Way
 	for _, w := range ways(b, c) {
-		b.Run("call="+w.call+"/by="+w.by, func(b *testing.B) {
-			b.ReportAllocs()
-			for range b.N {
-				if err := w.make(); err != nil {
-					b.Fatal(err)
-				}
+		all = append(all, labtest.Way{Name: "call=" + w.call + "/by=" + w.by, Call: func() {
+			if err := w.make(); err != nil {
+				b.Fatal(err)
 			}
-		})
+		}})
 	}
+	labtest.Turns(b, 500, all)
 }
 
 func ways(t testing.TB, c *net.TCPConn) []way {

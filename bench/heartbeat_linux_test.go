@@ -116,25 +116,29 @@ var watchers = []struct {
 // what a watcher adds weighs most. Of yamux a read is not comparable, since it
 // takes from a buffer.
 func BenchmarkRead(b *testing.B) {
+	var all []labtest.Way
 	for _, w := range watchers {
-		b.Run("by="+w.by, func(b *testing.B) {
-			near, far := labtest.Pair(b, "tcp4", false)
-			c := w.watch(near)
-			defer c.Close()
-			chunk, p := make([]byte, 1<<14), make([]byte, 1)
-			b.ReportAllocs()
-			for i := range b.N {
-				if i%len(chunk) == 0 {
-					if _, err := far.Write(chunk); err != nil {
-						b.Fatal(err)
-					}
-				}
-				if n, err := c.Read(p); n != 1 {
-					b.Fatal(err)
-				}
+		near, far := labtest.Pair(b, "tcp4", false)
+		c := w.watch(near)
+		defer c.Close()
+		read := func() {
+			var p [1]byte
+			if n, err := c.Read(p[:]); n != 1 {
+				b.Fatal(err)
 			}
-		})
+		}
+		all = append(all, labtest.Way{Name: "by=" + w.by, Do: func(n int) time.Duration {
+			if _, err := far.Write(make([]byte, n)); err != nil {
+				b.Fatal(err)
+			}
+			start := time.Now()
+			for range n {
+				read()
+			}
+			return time.Since(start)
+		}})
 	}
+	labtest.Turns(b, 500, all)
 }
 
 // BenchmarkIdle is what a connection costs on which nothing happens: bytes of heap

@@ -79,18 +79,17 @@ func BenchmarkDial(b *testing.B) {
 			last = c
 		}
 	}()
+	var all []labtest.Way
 	for _, d := range dialers {
-		b.Run("by="+d.by, func(b *testing.B) {
-			b.ReportAllocs()
-			for range b.N {
-				c, err := d.dialer.Dial("tcp4", l.Addr().String())
-				if err != nil {
-					b.Fatal(err)
-				}
-				abort(c)
+		all = append(all, labtest.Way{Name: "by=" + d.by, Call: func() {
+			c, err := d.dialer.Dial("tcp4", l.Addr().String())
+			if err != nil {
+				b.Fatal(err)
 			}
-		})
+			abort(c)
+		}})
 	}
+	labtest.Turns(b, 10, all)
 }
 
 // abort leaves no TIME_WAIT behind, of which a machine has room for some 28,000.
@@ -99,16 +98,17 @@ func abort(c net.Conn) {
 	c.Close()
 }
 
-// clients dials what its input says, so many connections a line, and answers a
-// line when they wait to be accepted. A negative number closes the newest.
+// clients dials what a line of its input says, so many connections to an address,
+// and answers when they wait to be accepted. A negative number closes the newest.
 var clients = labtest.NewProgram("clients", func() int {
 	d := net.Dialer{KeepAlive: -1}
 	var all []net.Conn
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); fmt.Println("done") {
-		n, err := strconv.Atoi(in.Text())
+		address, number, _ := strings.Cut(in.Text(), " ")
+		n, err := strconv.Atoi(number)
 		for range n {
 			var c net.Conn
-			if c, err = d.Dial("tcp4", os.Args[1]); err != nil {
+			if c, err = d.Dial("tcp4", address); err != nil {
 				break
 			}
 			all = append(all, c)
@@ -125,57 +125,57 @@ var clients = labtest.NewProgram("clients", func() int {
 	return 0
 })
 
-// BenchmarkAccept accepts what waits already, in batches, while so many other
-// connections are open.
+// BenchmarkAccept accepts what waits already, while so many other connections are
+// open.
 func BenchmarkAccept(b *testing.B) {
+	p := labtest.Start(b, clients.Command(), (*exec.Cmd).Start)
+	accept := func(l net.Listener, n int) (all []net.Conn, took time.Duration) {
+		ask(b, p, l.Addr().String(), n)
+		all = make([]net.Conn, n)
+		start := time.Now()
+		for i := range all {
+			c, err := l.Accept()
+			if err != nil {
+				b.Fatal(err)
+			}
+			all[i] = c
+		}
+		return all, time.Since(start)
+	}
+	var held []net.Conn
+	defer func() {
+		for _, c := range held {
+			abort(c)
+		}
+	}()
+	keeper := listen(b, 0)
 	for _, open := range []int{1, 100, 10_000} {
+		for len(held) < open {
+			more, _ := accept(keeper, min(100, open-len(held)))
+			held = append(held, more...)
+		}
+		var ways []labtest.Way
 		for i := range listeners {
-			b.Run(fmt.Sprintf("open=%d/by=%s", open, listeners[i].by), func(b *testing.B) {
-				l := listen(b, i)
-				p := labtest.Start(b, clients.Command(l.Addr().String()), (*exec.Cmd).Start)
-				var all []net.Conn
-				defer func() {
+			l := listen(b, i)
+			ways = append(ways, labtest.Way{
+				Name: fmt.Sprintf("open=%d/by=%s", open, listeners[i].by),
+				Do: func(n int) time.Duration {
+					all, took := accept(l, n)
 					for _, c := range all {
 						abort(c)
 					}
-				}()
-				took := time.Duration(0)
-				accept := func(n int) {
-					ask(b, p, n)
-					start := time.Now()
-					for range n {
-						c, err := l.Accept()
-						if err != nil {
-							b.Fatal(err)
-						}
-						all = append(all, c)
-					}
-					took += time.Since(start)
-				}
-				const batch = 100
-				for len(all) < open {
-					accept(min(batch, open-len(all)))
-				}
-				took = 0
-				for done := 0; done < b.N; done += batch {
-					n := min(batch, b.N-done)
-					accept(n)
-					for _, c := range all[open:] {
-						abort(c)
-					}
-					all = all[:open]
-					ask(b, p, -n)
-				}
-				b.ReportMetric(float64(took.Nanoseconds())/float64(b.N), "ns/op")
-				b.ReportMetric(float64(b.N)/took.Seconds(), "accepts/s")
+					ask(b, p, l.Addr().String(), -n)
+					return took
+				},
 			})
 		}
+		labtest.Turns(b, 20, ways)
 	}
 }
 
-func ask(t testing.TB, p *labtest.Process, n int) {
+func ask(t testing.TB, p *labtest.Process, address string, n int) {
 	t.Helper()
-	p.Ask(t, strconv.Itoa(n))
+	p.Ask(t, address+" "+strconv.Itoa(n))
 	if said := p.Line(t); said != "done" {
 		t.Fatal(said)
 	}

@@ -9,10 +9,10 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"regexp"
 	"slices"
@@ -243,8 +243,8 @@ func judge(all []*row) string {
 			n /= base.median(g.unit)
 		}
 		verdict := "met"
-		if over := n - g.most; over > 0 {
-			verdict = "missed by " + cmp.Or(figure(over), "0")
+		if over := math.Round(100*n)/100 - g.most; over > 0 { // As it is printed.
+			verdict = "missed by " + figure(over)
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", g.what, figure(g.most), figure(n), verdict)
 	}

@@ -14,7 +14,8 @@ import (
 )
 
 // BenchmarkLs lists the connections of several processes to a file, in turns with
-// ss -tanpo, and also tells the memory and how long a duplicate was held.
+// ss -tanpo, and also compares the processor time, which a busy machine leaves alone,
+// and tells the memory and how long a duplicate was held.
 //
 //	go test -run '^$' -bench 'Ls/sockets=10000$' -benchtime 21x ./cmd/tcpopt
 func BenchmarkLs(b *testing.B) {
@@ -35,7 +36,7 @@ func benchmarkLs(b *testing.B, sockets int) {
 	}
 	defer out.Close()
 	rss := int64(0)
-	timed := func(cmd *exec.Cmd) time.Duration {
+	timed := func(cmd *exec.Cmd) (took, cpu time.Duration) {
 		out.Truncate(0)
 		out.Seek(0, 0)
 		cmd.Stdout, cmd.Stderr = out, os.Stderr
@@ -43,16 +44,18 @@ func benchmarkLs(b *testing.B, sockets int) {
 		if err := cmd.Run(); err != nil {
 			b.Fatal(err)
 		}
-		return time.Since(start)
+		return time.Since(start), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	}
 	_, err = exec.LookPath("ss")
-	var ls, ss []time.Duration
+	var ls, ss, lsCPU, ssCPU []time.Duration
 	for range b.N {
 		cmd := theCommand.Command("ls")
-		ls = append(ls, timed(cmd))
+		took, cpu := timed(cmd)
+		ls, lsCPU = append(ls, took), append(lsCPU, cpu)
 		rss = max(rss, maxRSS(cmd))
 		if err == nil {
-			ss = append(ss, timed(exec.Command("ss", "-tanpo")))
+			took, cpu := timed(exec.Command("ss", "-tanpo"))
+			ss, ssCPU = append(ss, took), append(ssCPU, cpu)
 		}
 	}
 	var holds []time.Duration
@@ -74,6 +77,7 @@ func benchmarkLs(b *testing.B, sockets int) {
 	if len(ss) > 0 {
 		b.ReportMetric(median(ss)/1e6, "ss-ms")
 		b.ReportMetric(median(ls)/median(ss), "ls/ss")
+		b.ReportMetric(median(lsCPU)/median(ssCPU), "ls/ss-cpu")
 	}
 	b.ReportMetric(float64(rss)/1024, "MiB")
 	b.ReportMetric(median(holds)/1e3, "held-median-µs")
