@@ -149,12 +149,12 @@ func TestFaultQuieter(t *testing.T) {
 		labtest.Need(t, s.SetConfig(c))
 		near, far = append(near, n), append(far, f)
 	}
-	time.Sleep(3 * forget)
 	sockets, _ := list(t, "-pid", strconv.Itoa(os.Getpid()), "-remote", l.Far.IPv4.String(), "-quieter", forget.String())
 	listed := map[any]bool{}
 	for _, s := range sockets {
 		listed[s["local"]] = true
 	}
+	time.Sleep(3 * forget)
 	for i, c := range configs {
 		if _, err := far[i].Write([]byte("x")); err != nil {
 			t.Fatal(err)

@@ -308,7 +308,7 @@ func TestFaultSetAgain(t *testing.T) {
 	}
 	l.await(t, "silent", func(s map[string]any) bool { return s["silence_seconds"].(float64) > 2.5 })
 	for i := range 10 {
-		status, stdout, stderr := l.set("-on", "-idle", "2s", "-interval", "60s", "-count", "3")
+		status, stdout, stderr := l.set("-on", "-idle", "2s", "-interval", "10m", "-count", "3")
 		if status != 0 || stderr != "" || i > 0 != strings.Contains(stdout, "nothing to change") {
 			t.Fatalf("status %d, stdout %q, stderr %q", status, stdout, stderr)
 		}
@@ -330,7 +330,7 @@ func TestFaultSetAgain(t *testing.T) {
 	if s := l.only(t); s["user_timeout_seconds"] != 0.0 || s["state"] != "established" {
 		t.Errorf("afterwards: %v", s)
 	}
-	if status, stdout, _ = l.set("-user-timeout", "10m"); status != 0 {
+	if status, stdout, _ = l.set("-user-timeout", "1h"); status != 0 {
 		t.Errorf("above the silence: status %d, stdout %q", status, stdout)
 	}
 }
