@@ -90,7 +90,7 @@ func TestContainers(t *testing.T) {
 				t.Errorf("ls %q: %d sockets, want %d", args, len(got), sockets[name]/2)
 			}
 			for _, s := range got {
-				if fmt.Sprint(int(s["pid"].(float64))) != one.pid || fmt.Sprint(int(s["netns"].(float64))) != one.netns || one.id != "" && s["unit"] != unit {
+				if fmt.Sprint(int(s["pid"].(float64))) != one.pid || fmt.Sprint(uint64(s["netns"].(float64))) != one.netns || one.id != "" && s["unit"] != unit {
 					t.Errorf("ls %q: a socket of %v, %v, %v", args, s["pid"], s["netns"], s["unit"])
 				}
 			}
