@@ -11,17 +11,14 @@ import (
 	"github.com/tcpopt/tcpopt"
 )
 
-// wish has every field, whatever the OS has.
-var wish = tcpopt.Config{KeepAlive: tcpopt.On, Idle: 33 * time.Second, Interval: 11 * time.Second, Count: 4, UserTimeout: 44 * time.Second}
-
-// wantSupported checks that SetSupported(wish) on s sets what it says, and that
+// wantSupported checks that SetSupported(everything) on s sets what it says, and that
 // want is what it says.
 func wantSupported(t *testing.T, s tcpopt.Socket, want tcpopt.Config) {
 	t.Helper()
 	before := config(t, s)
-	got, err := s.SetSupported(wish)
+	got, err := s.SetSupported(everything)
 	if got != want || err != nil {
-		t.Errorf("SetSupported(%+v) = %+v, %v, want %+v", wish, got, err, want)
+		t.Errorf("SetSupported(%+v) = %+v, %v, want %+v", everything, got, err, want)
 	}
 	if after, want := config(t, s), overlay(before, want); after != want {
 		t.Errorf("after SetSupported: %+v, want %+v", after, want)
@@ -32,7 +29,7 @@ func TestSetSupported(t *testing.T) {
 	for _, tt := range subjects(t) {
 		tt.run(t, func(t *testing.T) {
 			before := config(t, tt.socket)
-			want := wish
+			want := everything
 			pair := tcpopt.KeepPairRow.Settable()
 			for _, o := range allTimes {
 				if o.lackedBy(tt) && (o.plain || !pair) {
@@ -68,18 +65,18 @@ func TestSetSupported(t *testing.T) {
 					continue
 				}
 				for _, d := range badInConfig(o) {
-					c := wish
+					c := everything
 					*o.field(&c) = d
 					refused(c, o.row.Label())
 				}
 			}
 			for _, n := range badCounts(tcpopt.KeepCountRow) {
-				if c := wish; n != 0 && tcpopt.KeepCountRow.Settable() {
+				if c := everything; n != 0 && tcpopt.KeepCountRow.Settable() {
 					c.Count = n
 					refused(c, tcpopt.KeepCountRow.Label())
 				}
 			}
-			c := wish
+			c := everything
 			c.KeepAlive = 3
 			refused(c, tcpopt.KeepAliveRow.Label())
 		})
@@ -123,7 +120,7 @@ func TestSetSupportedElsewhere(t *testing.T) {
 					wantError(t, tt.name, tt.call(s), tt.label, errors.ErrUnsupported)
 				}
 			}
-			c := wish
+			c := everything
 			for _, c.KeepAlive = range []tcpopt.Switch{tcpopt.On, tcpopt.Off} {
 				if got, err := s.SetSupported(c); got != (tcpopt.Config{}) || err != nil {
 					t.Errorf("without options: SetSupported(%+v) = %+v, %v, want nothing", c, got, err)
@@ -133,7 +130,7 @@ func TestSetSupportedElsewhere(t *testing.T) {
 			got, err := s.SetSupported(c)
 			wantError(t, fmt.Sprintf("SetSupported(%+v) = %+v", c, got), err, "SO_KEEPALIVE", syscall.EINVAL)
 		}
-		_, err := tcpopt.Socket{}.SetSupported(wish)
+		_, err := tcpopt.Socket{}.SetSupported(everything)
 		wantError(t, "SetSupported of the zero Socket", err, "SO_KEEPALIVE", syscall.EINVAL)
 	}
 	if !tcpopt.KeepAliveRow.Settable() {
@@ -163,7 +160,7 @@ func TestSetSupportedElsewhere(t *testing.T) {
 				continue
 			}
 			var c tcpopt.Config
-			reflect.ValueOf(o.field(&c)).Elem().Set(reflect.ValueOf(o.field(&wish)).Elem())
+			reflect.ValueOf(o.field(&c)).Elem().Set(reflect.ValueOf(o.field(&everything)).Elem())
 			wantError(t, fmt.Sprintf("SetConfig(%+v)", c), s.SetConfig(c), o.row.Label(), errors.ErrUnsupported)
 		}
 		if err := s.SetConfig(read); !errors.Is(err, errors.ErrUnsupported) {
@@ -186,13 +183,13 @@ func TestSetSupportedPart(t *testing.T) {
 	client, _ := connect(t, "tcp4", false)
 	s := fromConn(t, client)
 	before := config(t, s)
-	got, err := tcpopt.SetSupportedBadIdle(s, wish)
+	got, err := tcpopt.SetSupportedBadIdle(s, everything)
 	wantError(t, "SetSupported", err, tcpopt.KeepIdleRow.Label(), syscall.EINVAL)
 	wantSystemCall(t, "SetSupported", err)
-	if want := (tcpopt.Config{UserTimeout: wish.UserTimeout}); got != want {
+	if want := (tcpopt.Config{UserTimeout: everything.UserTimeout}); got != want {
 		t.Errorf("SetSupported = %+v, want %+v", got, want)
 	}
-	before.UserTimeout = wish.UserTimeout
+	before.UserTimeout = everything.UserTimeout
 	if after := config(t, s); after != before {
 		t.Errorf("after the refusal: %+v, want %+v", after, before)
 	}
