@@ -78,11 +78,11 @@
 //
 // Timeout: several retransmissions of a lost packet, so a second at the very
 // least and better ten. Idle: less than what NAT routers and load balancers
-// on the way forget, often minutes; more saves radios and batteries. Servers that one
-// does not own have their own idea of how often they may be asked: gRPC's ends a
-// connection that pings more than once in five minutes, and others think little of
-// less than ten seconds. MQTT, on the other hand, demands that something is sent,
-// which no Monitor does while the peer sends.
+// on the way forget, often minutes; more saves radios and batteries. A server of
+// somebody else limits how often it may be asked: gRPC's ends a connection that
+// pings more than once in five minutes, and others advise against less than ten seconds.
+// MQTT, on the other hand, demands that something is sent, which no Monitor does
+// while the peer sends.
 //
 // Touch comes before anything that may block, such as handing the message on.
 // Any byte from the peer is a sign of life; there is no need to match answers
