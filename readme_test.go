@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tcpopt/tcpopt"
+	"github.com/tcpopt/tcpopt/tcpopttest"
 )
 
 //go:embed README.md
@@ -65,6 +66,23 @@ func TestReadme(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// TestReadmeDeadPeer is the test that README.md has.
+func TestReadmeDeadPeer(t *testing.T) {
+	t.Parallel()
+	c, err := tcpopt.Within(3 * time.Second)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		t.Skip("no times on this OS")
+	case err != nil:
+		t.Fatal(err)
+	}
+	client, peer := connect(t, "tcp4", false)
+	if err := fromConn(t, client).SetConfig(c); err != nil {
+		t.Fatal(err)
+	}
+	readmeDeadPeer(t, client, peer)
 }
 
 // TestLinks follows the links of the documentation to files.
@@ -151,6 +169,14 @@ func readmeNumbers(s tcpopt.Socket) error {
 func readmeSwitch(s tcpopt.Socket) error {
 	err := s.SetKeepAlive(true)
 	return err
+}
+
+func readmeDeadPeer(t *testing.T, conn, peer net.Conn) {
+	tcpopttest.Silence(t, peer) // the far end of conn, a net.Conn in this process
+	_, err := conn.Read(make([]byte, 1))
+	if !tcpopt.IsDeadPeer(err) {
+		t.Errorf("Read: %v, want the verdict on a dead peer", err)
+	}
 }
 
 func readmeListen(c tcpopt.Config) error {
