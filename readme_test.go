@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -115,6 +116,54 @@ func TestLinks(t *testing.T) {
 	}
 	if followed == 0 {
 		t.Error("no links")
+	}
+}
+
+// TestContributing finds a file or a folder that CONTRIBUTING.md does not name, and a
+// Go file that it names and that is not there.
+func TestContributing(t *testing.T) {
+	text, err := os.ReadFile("CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, m := range regexp.MustCompile("`([^` ]+)`").FindAllStringSubmatch(string(text), -1) {
+		names[m[1]] = true
+	}
+	system := regexp.MustCompile(`_[a-z]+\.go$`)
+	for _, pattern := range []string{"*", "cmd/*", "cmd/tcpopt/*.go", "internal/*", "internal/census/*.go", ".ci/*"} {
+		files, err := filepath.Glob(filepath.FromSlash(pattern))
+		if err != nil || len(files) == 0 {
+			t.Errorf("%s: %v, %v", pattern, files, err)
+		}
+		for _, file := range files {
+			name, isGo := filepath.ToSlash(file), strings.HasSuffix(file, ".go")
+			if isGo {
+				name = path.Base(name)
+			}
+			info, err := os.Stat(file)
+			switch {
+			case err != nil:
+				t.Error(err)
+			case strings.HasSuffix(name, "_test.go") || name == "cmd" || name == "internal":
+			case pattern == "*" && !isGo && (!info.IsDir() || name[0] == '.'): // LICENSE, an editor's.
+			case !names[name] && !names[system.ReplaceAllString(name, "_<os>.go")]:
+				t.Errorf("%s is not named", file)
+			}
+		}
+	}
+	for name := range names {
+		if !strings.HasSuffix(name, ".go") || strings.HasPrefix(name, "interop/") {
+			continue // A module of its own is not everywhere.
+		}
+		found := false
+		for _, dir := range []string{".", "cmd/tcpopt", "internal/census"} {
+			files, err := filepath.Glob(filepath.Join(dir, strings.ReplaceAll(name, "<os>", "*")))
+			found = found || err == nil && len(files) > 0
+		}
+		if !found {
+			t.Errorf("%s is named and not there", name)
+		}
 	}
 }
 
