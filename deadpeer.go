@@ -16,10 +16,10 @@ import (
 // EACCES, ENOPROTOOPT, EPROTO and EOPNOTSUPP, which also matches
 // [errors.ErrUnsupported]; on other systems they are fewer.
 //
-// It is false for a connection that the peer reset, which is alive, for a
-// deadline of the caller's, although that is a timeout too, and for a closed
-// connection. A connection that speaks multipath TCP dies with ENOTCONN, for
-// which it is false.
+// It is false for a connection that the peer reset, since such a peer is alive;
+// for a deadline of the caller's, although that is a timeout too; and for a
+// closed connection. A connection that speaks multipath TCP dies with ENOTCONN,
+// for which it is false.
 //
 // Only errors of reading and writing TCP count, wherever in the tree of err they
 // are (see package errors), or an errno alone. What is below an error of dialing,

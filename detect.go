@@ -14,10 +14,11 @@ const Unbounded time.Duration = math.MaxInt64
 
 // DetectionTime returns how long a dead peer goes unnoticed at worst on a socket
 // of this system that has c: with nothing in flight, counted from the last
-// segment that came from the peer, and with unacknowledged data, counted from the
-// first of it. Unbounded means that nothing in c sets a limit; so a field that is
-// zero, where zero is not what the system has, counts as no limit, and what is in
-// effect on a socket is what its own [Socket.Config] says.
+// segment that came from the peer, and with unacknowledged data, counted from
+// the first of it. Unbounded means that nothing in c sets a limit; so a zero
+// field counts as no limit, but for a count that is built into the system. What
+// is in effect on a socket is what its own [Socket.Config] returns. Times count
+// as the setters round them; nothing is refused, see [Config.Validate].
 //
 // The times are nominal. Idle is first + count × interval. First is the idle time,
 // and on Linux the longer of idle time and interval, since a probe sets the timer
@@ -75,7 +76,8 @@ func (c Config) DetectionTime() (idle, busy time.Duration) {
 // remember a silent connection for longer. It is nominal, with up to 1/8 more on
 // Linux; the peer may have a keepalive of its own that shortens it.
 //
-// It is Unbounded unless c has keepalive On, and if a time that it takes is zero.
+// It is Unbounded if keepalive is not On, and if a time that it takes is zero.
+// Times count as the setters round them.
 func (c Config) MaxSilence() time.Duration {
 	i, n := keepIdle.rounded(c.Idle), keepInterval.rounded(c.Interval)
 	if c.KeepAlive != On || i <= 0 || n <= 0 && keepIdle.rearmsWithInterval {
@@ -93,18 +95,19 @@ func firstProbe(idle, interval time.Duration) time.Duration {
 }
 
 // Within returns the Config that asks the kernel to notice a dead peer within d,
-// whether data is in flight or not: three probes, an interval of a sixth of d, or
-// more where the rest is too long for an idle time, an idle time of the rest,
-// and where the system has it a user timeout of d. d is rounded down to whole
-// seconds. Its [Config.DetectionTime] is d; see there for what is nominal about
-// that. One lost probe does not end a connection (RFC 9293, MUST-29), and idle
-// is at most five intervals, so that a late timer costs no probe.
+// whether data is in flight or not: three probes; an interval of a sixth of d,
+// to the second, or more where the rest is too long for an idle time; an idle
+// time of the rest; and a user timeout of d where the system has one. d is
+// rounded down to whole seconds. Its [Config.DetectionTime] is d; see there for
+// what is nominal about that. One lost probe does not end a connection (RFC
+// 9293, MUST-29), and idle is at most five intervals, so that a late timer costs
+// no probe.
 //
-// A d below 3 s, for which two probes are sent, or above what the system takes is
-// refused with an error that names the limit and matches [syscall.EINVAL]. Where
-// a socket has no times of its own (OpenBSD, plan9, js, wasip1), the error
-// matches [errors.ErrUnsupported]. The least is more on Solaris, 30 s; the most is
-// 36h24m28s on Linux.
+// A d below 3 s, for which two probes are sent, or above what the system takes
+// is refused with an error that names the limit and matches [syscall.EINVAL].
+// Where a socket has no times of its own (OpenBSD, plan9, js, wasip1), the error
+// matches [errors.ErrUnsupported]. With an error the Config is zero. The least
+// is more on Solaris, 30 s; the most is 36h24m28s on Linux.
 //
 // All this is promised of a connection that has the Config from the start. One
 // that is silent when it is set may end for one lost packet, and on some systems
@@ -112,8 +115,9 @@ func firstProbe(idle, interval time.Duration) time.Duration {
 //
 // The user timeout has a price on Linux: a peer that acknowledges but keeps its
 // window shut for d is given up too, and set before connect, as by
-// [Config.DialControl], it also bounds connect, to at least 1 s. Without it set
-// UserTimeout to zero, and a connection with data in flight has no limit.
+// [Config.DialControl], it also bounds connect, to at least 1 s. To do without
+// it, set UserTimeout to zero; then a connection with data in flight has the
+// system's own limit alone.
 func Within(d time.Duration) (Config, error) {
 	whole := d.Truncate(time.Second)
 	c, least := within(whole)

@@ -38,8 +38,9 @@
 // [Config.DetectionTime] computes it, [Within] asks for it. A pending or later
 // Read or Write then fails with an error for which [IsDeadPeer] is true. Tests
 // cut real cables to compare both with the kernel, on Linux; package tcpopttest
-// lets your own tests do the like on loopback, where a peer always answers.
-// [Config.MaxSilence] is what a NAT router or load balancer on the way must bear.
+// makes a peer go silent in your own tests over loopback, where it always
+// answers. [Config.MaxSilence] is how long a silent connection needs a NAT
+// router or load balancer on the way to remember it.
 //
 // Keepalive finds that the path or the peer's kernel is gone. It cannot find that
 // the peer's program hangs, since the kernel answers for it: that takes a
@@ -88,12 +89,12 @@
 // Read back what is in effect with [Socket.Config], or with tcpopt ls from outside
 // of the program. Known to set some of these options without being asked:
 //
-//   - Package net, on each connection that it dials or accepts: keepalive on, 15 s
-//     of idle time, 15 s of interval and a count of 9. It ignores the errors. A
-//     negative KeepAlive field of [net.Dialer] or [net.ListenConfig] stops that.
-//     Nothing stops it for [net.FileListener], as socket activation uses it, where
-//     [NewListener] sets options after it, and for [net.FileConn], which changes a
-//     socket that others may share.
+//   - Package net, on each connection that it dials or accepts: keepalive on,
+//     15 s of idle time, 15 s of interval and a count of 9. It ignores the errors.
+//     A negative KeepAlive field of [net.Dialer] or [net.ListenConfig] stops
+//     that. Nothing stops it for [net.FileListener], which socket activation
+//     uses; there [NewListener] sets options after it. Nor does anything stop it
+//     for [net.FileConn], whose socket others may share.
 //   - grpc-go: its server sets a user timeout of 20 s on every connection, unless
 //     keepalive.ServerParameters has another Timeout; its client sets one with
 //     keepalive.ClientParameters. Either replaces the one that was set before.

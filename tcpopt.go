@@ -109,6 +109,9 @@ func FromFD(fd uintptr) Socket { return Socket{fd: fd, kind: descriptor} }
 // SO_KEEPALIVE, RFC 9293 section 3.8.4. While the sysctl
 // net.inet.tcp.always_keepalive is not 0, the system probes where it is off as
 // well: FreeBSD and DragonFly, where it is 1 by default, macOS and OpenBSD.
+//
+// On plan9, js and wasip1 a socket has no options, and the error of this and of
+// every other getter and setter matches [errors.ErrUnsupported].
 func (s Socket) KeepAlive() (bool, error) {
 	n, err := s.get(&keepAlive)
 	return n != 0, err
@@ -136,12 +139,12 @@ func (s Socket) KeepAliveIdle() (time.Duration, error) {
 	return s.getDuration(&keepIdle)
 }
 
-// SetKeepAliveIdle sets how long a connection is silent before the first
-// probe, and leaves on or off, interval and count as they were. d is rounded up
-// to whole seconds, so SetKeepAliveIdle(30), which is 30 ns, sets 1 s. Zero, a
-// negative d and one beyond the system's range (see the package documentation) are
-// refused before any system call, with an error that matches [syscall.EINVAL] and
-// names the range.
+// SetKeepAliveIdle sets how long a connection is silent before the first probe,
+// and leaves on or off, interval and count as they were. d is rounded up to
+// whole seconds, on NetBSD to half seconds; so SetKeepAliveIdle(30), which is
+// 30 ns, sets 1 s. Zero, a negative d and one beyond the system's range (see the
+// package documentation) are refused before any system call, with an error that
+// matches [syscall.EINVAL] and names the range.
 //
 // Set it early. On a connection that is already silent for longer than d, Linux
 // sends a probe at once, and each repetition sends another, so that repeating the
@@ -169,10 +172,11 @@ func (s Socket) KeepAliveInterval() (time.Duration, error) {
 	return s.getDuration(&keepInterval)
 }
 
-// SetKeepAliveInterval sets the time between two probes. d is rounded up to
-// whole seconds; zero, negative and out of range are refused as by
-// [Socket.SetKeepAliveIdle], and it is unsupported where that is. illumos takes
-// at most 60 s. On Linux a probe that is already scheduled keeps its time.
+// SetKeepAliveInterval sets the time between two probes. d is rounded, and zero,
+// negative and out of range are refused, as by [Socket.SetKeepAliveIdle]; the
+// error matches [errors.ErrUnsupported] where that of SetKeepAliveIdle does.
+// illumos takes at most 60 s. On Linux a probe that is already scheduled keeps
+// its time.
 func (s Socket) SetKeepAliveInterval(d time.Duration) error {
 	return s.setDuration(&keepInterval, d)
 }
@@ -218,15 +222,15 @@ func (s Socket) UserTimeout() (time.Duration, error) {
 // up to milliseconds on Linux, illumos and Solaris and to seconds on macOS, iOS
 // and FreeBSD. Zero gives the decision back to the system; on illumos it would
 // mean "never", so it is refused there and on Solaris. Negative and out of range
-// are refused as by [Socket.SetKeepAliveIdle]; unsupported where
-// [Socket.UserTimeout] is.
+// are refused as by [Socket.SetKeepAliveIdle]. Where there is no
+// [Socket.UserTimeout], the error matches [errors.ErrUnsupported].
 //
 // On Linux a user timeout also takes the place of count: a silent connection is
 // given up at the first probe that is due after d, and a peer that acknowledges
-// but keeps its window shut for d is given up as well (tcp(7)). Set before connect
-// it also bounds connect: shorter times to 1 s at the least, and longer ones
-// lengthen it by a few SYNs (6.18: with the sysctl tcp_syn_retries at 2 from 7 s
-// to 11 s).
+// but keeps its window shut for d is given up as well (tcp(7)). Set before
+// connect, it also bounds connect: a short one ends connect, after 1 s at the
+// least, and a long one lengthens it by a few SYNs (6.18: with the sysctl
+// tcp_syn_retries at 2 from 7 s to 11 s).
 //
 // FreeBSD, macOS and illumos look at it only when they retransmit, so that it may
 // take up to twice as long; macOS counts from the first retransmission (by their

@@ -77,12 +77,12 @@
 // # What to set
 //
 // Timeout: several retransmissions of a lost packet, so a second at the very
-// least and better ten. Idle: less than what NAT routers and load balancers
-// on the way forget, often minutes; more saves radios and batteries. A server of
-// somebody else limits how often it may be asked: gRPC's ends a connection that
-// pings more than once in five minutes, and others advise against less than ten seconds.
-// MQTT, on the other hand, demands that something is sent, which no Monitor does
-// while the peer sends.
+// least and better ten. Idle: less than the time after which NAT routers and
+// load balancers on the way forget a connection, often minutes; a longer one
+// saves radios and batteries. A server of somebody else limits how often it may
+// be asked: gRPC's ends a connection that pings more than once in five minutes,
+// and others advise against less than ten seconds. MQTT, on the other hand,
+// demands that something is sent, which no Monitor does while the peer sends.
 //
 // Touch comes before anything that may block, such as handing the message on.
 // Any byte from the peer is a sign of life; there is no need to match answers
@@ -108,11 +108,12 @@
 // [crypto/tls.Conn]. On multipath TCP there are no counters, and it is as if
 // Progress was nil.
 //
-// On Linux and macOS the timers stand still while the machine is suspended, as all
-// timers of Go do. After that a dead connection is found as late as if it had died
-// then. A peer that sent something meanwhile tries again ever more seldom, after a
-// suspend of D at the latest about D later, or 120 s on Linux, and its answer waits
-// behind that: where D is longer than Timeout, a healthy connection may be ended.
+// On Linux and macOS the timers stand still while the machine is suspended, as
+// all timers of Go do. A connection that died meanwhile is found as late as if
+// it had died when the machine woke up. A peer that sent something meanwhile
+// sends it again ever more seldom: after a suspend of D at the latest about D
+// later, on Linux at the latest 120 s later. Its answer to a probe waits behind
+// that, so where D is longer than Timeout, a healthy connection may be ended.
 //
 // # Reconnecting
 //

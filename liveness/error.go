@@ -21,6 +21,7 @@ const (
 	NoProgress
 )
 
+// String returns what r is in words, or its number where it is none of the three.
 func (r Reason) String() string {
 	switch r {
 	case Idle:

@@ -16,14 +16,14 @@ import (
 // Touch is called, and no goroutine in between. It runs until Stop or the
 // verdict.
 type Monitor struct {
-	// Idle is how long the peer may stay silent; it is positive, and less than
-	// a microsecond is a microsecond. With a Probe the wait is shortened at
-	// random by up to an eighth, so that connections opened together do not
-	// probe together.
+	// Idle is how long the peer may stay silent. It must be positive; less than
+	// a microsecond counts as one. With a Probe the wait is shortened at random
+	// by up to an eighth, so that connections opened together do not probe
+	// together.
 	Idle time.Duration
 
-	// Timeout is how long the peer may stay silent after a probe; it is
-	// positive. It has no meaning without a Probe.
+	// Timeout is how long the peer may stay silent after a probe. With a Probe
+	// it must be positive; without one it has no meaning.
 	Timeout time.Duration
 
 	// Probe asks the peer for a sign of life, for example by writing a ping. It

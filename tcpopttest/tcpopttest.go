@@ -41,9 +41,9 @@
 // multipath TCP unless [net.ListenConfig] says no, but a connection from a plain
 // [net.Dialer] is plain TCP at both ends.
 //
-// The peer must be in the test's own process. Of an
-// [net/http/httptest.Server] it is the [net.Conn] that the ConnContext and
-// ConnState functions of its Config are given.
+// The peer must be in the test's own process. With a [net/http/httptest.Server]
+// it is the [net.Conn] that the ConnContext and ConnState functions of its
+// Config get.
 //
 // Only the network is silent. The peer's program still runs, its writes fill its
 // send buffer, and its own keepalive or user timeout may find the near end dead.
