@@ -61,12 +61,14 @@ func TestSlowLink(t *testing.T) {
 				go io.Copy(io.Discard, stream)
 			}
 		}()
-		start := time.Now()
-		for range 4 { // Each stream has a window of 256 KiB.
-			stream, err := client.Open()
-			if err != nil {
+		var streams [4]*yamux.Stream // Each has a window of 256 KiB.
+		for i := range streams {
+			if streams[i], err = client.OpenStream(); err != nil { // Before data is in its way.
 				t.Fatal(err)
 			}
+		}
+		start := time.Now()
+		for _, stream := range streams {
 			go stream.Write(make([]byte, bulk/4))
 		}
 		select {
