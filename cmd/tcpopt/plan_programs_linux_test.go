@@ -140,6 +140,7 @@ socket2 = { version = "0.4", features = ["all"] }
 
 func TestPlanPostgres(t *testing.T) {
 	needsTaking(t)
+	needsPrograms(t)
 	t.Parallel()
 	h := labtest.NewHost(t)
 	text, _ := planText(t, "postgresql", "postgresql.conf")
