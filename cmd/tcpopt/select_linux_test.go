@@ -77,6 +77,7 @@ func TestSelect(t *testing.T) {
 // TestFaultMaxSilence of the package tcpopt.
 func TestQuieter(t *testing.T) {
 	needsTaking(t)
+	needsPrograms(t) // The tables of the kernel are in its own byte order, not in that of an emulator.
 	t.Parallel()
 	l := labtest.Listen(t, nil, labtest.Loopback("tcp4"), false)
 	limits := []time.Duration{240 * time.Second, 350 * time.Second, 600 * time.Second, 900 * time.Second}
