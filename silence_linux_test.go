@@ -29,14 +29,14 @@ func TestFaultMaxSilence(t *testing.T) {
 		{Idle: 2 * time.Second, Interval: 2 * time.Second, Count: 2, UserTimeout: 3 * time.Second},
 		{Idle: 2 * time.Second, Interval: 3 * time.Second, Count: 9, UserTimeout: 1 * time.Second},
 	}
-	ports := make([]int, len(configs))
+	at := make([]ports, len(configs))
 	conns := make([]net.Conn, len(configs))
 	for i := range configs {
 		configs[i].KeepAlive = tcpopt.On
 		near, far := l.Connect(t, false)
 		set(t, near, configs[i])
 		hear(t, near, far)
-		conns[i], ports[i] = near, near.LocalAddr().(*net.TCPAddr).Port
+		conns[i], at[i] = near, ports{near.LocalAddr().(*net.TCPAddr).Port, near.RemoteAddr().(*net.TCPAddr).Port}
 	}
 	var wg sync.WaitGroup
 	for i, c := range configs {
@@ -49,21 +49,24 @@ func TestFaultMaxSilence(t *testing.T) {
 	wg.Wait()
 	times := segments()
 	for i, c := range configs {
-		at, want := times[ports[i]], c.MaxSilence()
+		segments, want := times[at[i]], c.MaxSilence()
 		var longest time.Duration
-		for i := 1; i < len(at); i++ {
-			longest = max(longest, at[i].Sub(at[i-1]))
+		for i := 1; i < len(segments); i++ {
+			longest = max(longest, segments[i].Sub(segments[i-1]))
 		}
 		// Five probes and their answers, after the handshake, data and its answer.
-		if len(at) < 5+2*5 || longest < want-early || longest > late(want) {
-			t.Errorf("%+v: silent for %v in %d segments, want %v", c, longest, len(at), want)
+		if len(segments) < 5+2*5 || longest < want-early || longest > late(want) {
+			t.Errorf("%+v: silent for %v in %d segments, want %v", c, longest, len(segments), want)
 		}
 	}
 }
 
+// ports are those of a connection: connections to several may share a near one.
+type ports struct{ near, far int }
+
 // capture returns a function that returns when a segment left or reached h over
-// IPv4, by the port of h.
-func capture(t *testing.T, h *netlab.Host) (segments func() map[int][]time.Time) {
+// IPv4.
+func capture(t *testing.T, h *netlab.Host) (segments func() map[ports][]time.Time) {
 	t.Helper()
 	var fd int
 	all := binary.BigEndian.AppendUint16(nil, unix.ETH_P_ALL)
@@ -78,8 +81,8 @@ func capture(t *testing.T, h *netlab.Host) (segments func() map[int][]time.Time)
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1); err != nil {
 		t.Fatal(err)
 	}
-	return func() map[int][]time.Time {
-		times := map[int][]time.Time{}
+	return func() map[ports][]time.Time {
+		times := map[ports][]time.Time{}
 		for {
 			packet, oob := make([]byte, 128), make([]byte, 128)
 			n, oobn, _, from, err := unix.Recvmsg(fd, packet, oob, 0)
@@ -93,16 +96,16 @@ func capture(t *testing.T, h *netlab.Host) (segments func() map[int][]time.Time)
 				continue
 			}
 			tcp := packet[int(packet[0]&0xf)*4:]
-			port := binary.BigEndian.Uint16(tcp[2:]) // where it goes
+			of := ports{near: int(binary.BigEndian.Uint16(tcp[2:])), far: int(binary.BigEndian.Uint16(tcp))}
 			if from.(*unix.SockaddrLinklayer).Pkttype == unix.PACKET_OUTGOING {
-				port = binary.BigEndian.Uint16(tcp)
+				of = ports{near: of.far, far: of.near}
 			}
 			messages, err := unix.ParseSocketControlMessage(oob[:oobn])
 			if err != nil || len(messages) != 1 || len(messages[0].Data) < int(unsafe.Sizeof(unix.Timespec{})) {
 				t.Fatalf("no time stamp: %v in %v", err, messages)
 			}
 			at := time.Unix((*unix.Timespec)(unsafe.Pointer(&messages[0].Data[0])).Unix())
-			times[int(port)] = append(times[int(port)], at)
+			times[of] = append(times[of], at)
 		}
 	}
 }
