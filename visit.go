@@ -12,10 +12,8 @@ import (
 )
 
 func (s Socket) get(o *option) (int64, error) {
-	if s.conn != nil {
-		if n, ok := quickGet(s.conn, o); ok {
-			return n, nil
-		}
+	if s.conn != nil && o.present() {
+		return getAlone(s.conn, o)
 	}
 	v := visit{op: "get"}
 	v.add(o, 0, nil)
@@ -35,43 +33,52 @@ func (s Socket) setDuration(o *option, d time.Duration) error {
 
 // set sets n, unless err refuses it.
 func (s Socket) set(o *option, n int64, err error) error {
-	if err == nil && s.conn != nil && quickSet(s.conn, o, n) {
-		return nil
+	if s.conn != nil && err == nil {
+		return setAlone(s.conn, o, n)
 	}
 	v := visit{op: "set"}
 	v.add(o, n, err)
 	return s.do(&v)
 }
 
-// quickGet is the shortest way to one option of a connection. Where it fails, a
-// visit asks again, and has the error.
-func quickGet(c *net.TCPConn, o *option) (n int64, ok bool) {
-	if !o.present() {
-		return 0, false
-	}
-	rc, err := c.SyscallConn()
-	if err != nil {
-		return 0, false
-	}
-	answer := struct {
+// getAlone is the shortest way to one option of a connection, which does not pay for
+// the five of a visit.
+func getAlone(c *net.TCPConn, o *option) (int64, error) {
+	var answer struct { // One variable escapes where Go is older than 1.26.
 		n   int64
 		err error
-	}{err: errNotRun} // One variable escapes where Go is older than 1.26.
-	rc.Control(func(fd uintptr) { answer.n, answer.err = getsockopt(fd, o) })
-	return answer.n, answer.err == nil
+	}
+	rc, err := c.SyscallConn()
+	if err == nil {
+		err = rc.Control(func(fd uintptr) { answer.n, answer.err = getsockopt(fd, o) })
+	}
+	if err == nil && answer.err != nil {
+		err = o.refused("getsockopt", answer.err)
+	}
+	if err != nil {
+		return 0, &OptionError{"get", o.label, err}
+	}
+	return answer.n, nil
 }
 
-// quickSet is quickGet for a value that was checked.
-func quickSet(c *net.TCPConn, o *option, n int64) (ok bool) {
+// setAlone is getAlone for a value that was checked.
+func setAlone(c *net.TCPConn, o *option, n int64) error {
+	var refused error
 	rc, err := c.SyscallConn()
-	if err != nil {
-		return false
+	if err == nil {
+		err = rc.Control(func(fd uintptr) {
+			if call, err := setsockopt(fd, o, n); err != nil {
+				refused = o.refused(call, err)
+			}
+		})
 	}
-	rc.Control(func(fd uintptr) {
-		_, err := setsockopt(fd, o, n)
-		ok = err == nil
-	})
-	return ok
+	if err == nil {
+		err = refused
+	}
+	if err != nil {
+		return &OptionError{"set", o.label, err}
+	}
+	return nil
 }
 
 // do visits the descriptor, unless something forbids it beforehand or there is

@@ -34,20 +34,11 @@ var wideColumns = []column[census.Socket]{
 	{"USER-TIMEOUT", appendUserTimeout},
 	{"NOTICED-IDLE", func(b []byte, s *census.Socket) []byte {
 		idle, _ := s.Detection()
-		if idle == tcpopt.Unbounded {
-			return append(b, idleDetection(idle)...)
-		}
-		return appendTime(b, idle)
+		return append(b, idleDetection(idle, time.Duration.String)...)
 	}},
 	{"NOTICED-BUSY", func(b []byte, s *census.Socket) []byte {
 		_, busy := s.Detection()
-		switch {
-		case busy != tcpopt.Unbounded:
-			return appendTime(b, busy)
-		case s.Limit != nil:
-			return append(appendTime(b, s.Limit.Least), '+')
-		}
-		return append(b, busyDetection(busy, nil)...)
+		return append(b, busyDetection(busy, s.Limit, time.Duration.String)...)
 	}},
 	{"PROBES", appendProbes},
 	{"SILENCE", appendSilence},

@@ -254,8 +254,8 @@ func (p *play) end(planned time.Duration) error {
 	on, _ := system.DetectionTime()
 	idle, _ := first.config.DetectionTime()
 	fmt.Fprintf(p.w, "\nThe second %s; planned: %s.\n", second.state(), short(planned))
-	fmt.Fprintf(p.w, "The first is still %s. While it sends nothing, it notices: %s.\n", first.state(), idleDetection(idle))
-	fmt.Fprintf(p.w, "With keepalive on, this system's times would make that %s.\n", idleDetection(on))
+	fmt.Fprintf(p.w, "The first is still %s. While it sends nothing, it notices: %s.\n", first.state(), idleDetection(idle, short))
+	fmt.Fprintf(p.w, "With keepalive on, this system's times would make that %s.\n", idleDetection(on, short))
 	return p.w.Flush()
 }
 

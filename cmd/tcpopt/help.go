@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 )
 
 // helpWidth is what a line of help may have.
@@ -47,18 +46,18 @@ func wrap(first, next, text string) string { return wrapAt(helpWidth, first, nex
 // others with next.
 func wrapAt(most int, first, next, text string) string {
 	var out strings.Builder
-	line, width := first, cells(first)
+	line, at := first, cells(first)
 	words := 0
 	for _, word := range parts(text) {
-		n := utf8.RuneCountInString(word)
-		if words > 0 && width+1+n > most {
+		n := width(word)
+		if words > 0 && at+1+n > most {
 			out.WriteString(strings.TrimRight(line, " ") + "\n")
-			line, width, words = next, cells(next), 0
+			line, at, words = next, cells(next), 0
 		}
 		if words > 0 {
-			line, width = line+" ", width+1
+			line, at = line+" ", at+1
 		}
-		line, width, words = line+word, width+n, words+1
+		line, at, words = line+word, at+n, words+1
 	}
 	return out.String() + line + "\n"
 }
@@ -82,5 +81,5 @@ func cells(s string) int {
 	if strings.HasSuffix(s, "\t") {
 		return 8
 	}
-	return utf8.RuneCountInString(s)
+	return width(s)
 }

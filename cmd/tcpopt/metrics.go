@@ -75,8 +75,8 @@ func runMetrics(v *verb, args []string, stdout io.Writer) error {
 	}
 }
 
-// writeMetrics writes metrics, by one of kinds, to a file, or to stdout if its name is empty. It
-// returns what they are without, and why there are none.
+// writeMetrics writes metrics, by one of kinds, to a file, or to stdout if its name
+// is empty. It returns what they are without, and why there are none.
 func writeMetrics(file, by string, stdout io.Writer) (unread []error, err error) {
 	q := census.Query{Owners: true, Details: kindOf(by).details}
 	start := time.Now()
@@ -111,8 +111,9 @@ func printMetrics(w io.Writer, c *census.Census, by string, took time.Duration) 
 			if counts[s.Command] == nil {
 				counts[s.Command] = make([]int, len(bounds))
 			}
+			d := measure(s)
 			for i, bound := range bounds {
-				if measure(s) <= bound {
+				if d <= bound {
 					counts[s.Command][i]++
 				}
 			}
@@ -169,10 +170,11 @@ func printMetrics(w io.Writer, c *census.Census, by string, took time.Duration) 
 // whoever may run programs could fill all places. They go to the users in turn, the
 // lowest number first, for each the command with most connections that has none yet.
 func rank(c *census.Census, by string) {
+	k := kindOf(by)
 	of := map[uint32]*census.Census{}
 	for i := range c.Sockets {
 		s := &c.Sockets[i]
-		s.Command = kindOf(by).label(s)
+		s.Command = k.label(s)
 		user := c.Owners[s.PID] // Of what is not known, root's.
 		if of[user] == nil {
 			of[user] = new(census.Census)

@@ -173,7 +173,7 @@ func (p *plan) print(w io.Writer) {
 		by = "keepalive"
 	}
 	_, busy := c.DetectionTime()
-	fmt.Fprintf(w, "  %-9s  dead, by %s\n", busyDetection(busy, nil), by)
+	fmt.Fprintf(w, "  %-9s  dead, by %s\n", busyDetection(busy, nil, short), by)
 	fmt.Fprint(w, "\nTimes are nominal: on Linux each timer may run up to 1/8 of its time late.\n")
 	if c.UserTimeout > 0 {
 		fmt.Fprint(w, "There a user timeout also ends a connection whose peer keeps its window shut.\n")

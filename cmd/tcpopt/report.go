@@ -216,5 +216,5 @@ func settings(s *census.Socket, c tcpopt.Config) string {
 		format = "on, idle %s, interval %s, count %d"
 	}
 	return fmt.Sprintf(format+", user timeout %s; a dead peer is noticed: idle %s, busy %s",
-		short(c.Idle), short(c.Interval), c.Count, timeout, idleDetection(idle), busySentence(busy, s.Limit))
+		short(c.Idle), short(c.Interval), c.Count, timeout, idleDetection(idle, short), busySentence(busy, s.Limit))
 }

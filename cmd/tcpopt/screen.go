@@ -82,14 +82,11 @@ func keepalive(s *census.Socket) string {
 }
 
 func noticed(s *census.Socket) string {
-	idle, _ := s.Detection()
-	switch {
-	case s.State == census.StateListen:
+	if s.State == census.StateListen {
 		return "-"
-	case idle == tcpopt.Unbounded:
-		return "never"
 	}
-	return rough(idle)
+	idle, _ := s.Detection()
+	return idleDetection(idle, rough)
 }
 
 func noticedTone(s *census.Socket) tone {
@@ -100,16 +97,11 @@ func noticedTone(s *census.Socket) tone {
 }
 
 func noticedBusy(s *census.Socket) string {
-	_, busy := s.Detection()
-	switch {
-	case s.State == census.StateListen:
+	if s.State == census.StateListen {
 		return "-"
-	case busy == tcpopt.Unbounded && s.Limit != nil:
-		return rough(s.Limit.Least) + "+"
-	case busy == tcpopt.Unbounded:
-		return "system"
 	}
-	return rough(busy)
+	_, busy := s.Detection()
+	return busyDetection(busy, s.Limit, rough)
 }
 
 // note is what is out of the ordinary, if anything is.

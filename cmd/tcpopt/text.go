@@ -20,23 +20,24 @@ func onOff(on bool) string {
 	return "off"
 }
 
-func idleDetection(d time.Duration) string {
+// idleDetection is a time in a form such as short, or never.
+func idleDetection(d time.Duration, form func(time.Duration) string) string {
 	if d == tcpopt.Unbounded {
 		return "never"
 	}
-	return short(d)
+	return form(d)
 }
 
 // busyDetection is the least with a plus where the sysctl tcp_retries2 decides, see
 // tcp(7), or system if that is not known.
-func busyDetection(d time.Duration, limit *census.Limit) string {
+func busyDetection(d time.Duration, limit *census.Limit, form func(time.Duration) string) string {
 	switch {
 	case d != tcpopt.Unbounded:
-		return short(d)
+		return form(d)
 	case limit == nil:
 		return "system"
 	}
-	return short(limit.Least) + "+"
+	return form(limit.Least) + "+"
 }
 
 // busySentence is busyDetection in words.
@@ -44,7 +45,7 @@ func busySentence(d time.Duration, limit *census.Limit) string {
 	if d == tcpopt.Unbounded && limit != nil {
 		return "system, at least " + rough(limit.Least)
 	}
-	return busyDetection(d, limit)
+	return busyDetection(d, limit, short)
 }
 
 // short is d without the zeros of its String: 2h and 75s, where that has 2h0m0s and
