@@ -15,22 +15,12 @@ func TestMain(m *testing.M) { labtest.Main(m, 8) }
 // build builds the command, in a folder that every user may enter.
 func build(t testing.TB) (path string) {
 	t.Helper()
-	dir := openDir(t)
+	dir := labtest.OpenDir(t)
 	path = filepath.Join(dir, "tcpopt")
 	cmd := exec.Command("go", "build", "-o", path, "github.com/tcpopt/tcpopt/cmd/tcpopt")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	output(t, cmd)
 	return path
-}
-
-// openDir is a folder that every user may enter.
-func openDir(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "deploy-")
-	labtest.Need(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	labtest.Need(t, os.Chmod(dir, 0o755))
-	return dir
 }
 
 // output runs a command, which succeeds and prints no errors.

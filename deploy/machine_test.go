@@ -82,7 +82,7 @@ func billing(t testing.TB) string {
 	t.Helper()
 	exe, err := os.Executable()
 	labtest.Need(t, err)
-	path := filepath.Join(openDir(t), "billing")
+	path := filepath.Join(labtest.OpenDir(t), "billing")
 	labtest.Need(t, exec.Command("cp", exe, path).Run()) // Every user may run it.
 	labtest.Need(t, os.Chmod(path, 0o755))
 	return path

@@ -292,7 +292,7 @@ func TestDemoFallback(t *testing.T) {
 	}{
 		{"limits", func(t *testing.T) *exec.Cmd { return demoWithout(t) }, "[Nn]o space left on device"},
 		{"unshare that lacks an option", func(t *testing.T) *exec.Cmd {
-			dir := openDir(t)
+			dir := labtest.OpenDir(t)
 			labtest.Need(t, os.WriteFile(filepath.Join(dir, "unshare"),
 				[]byte("#!/bin/sh\necho unshare: unrecognized option\necho\necho Usage: unshare\nexit 1\n"), 0o755))
 			cmd := demoCommand(t, true, "-within", "3s")

@@ -220,19 +220,9 @@ func ordinary(t testing.TB) (exe string, by *syscall.SysProcAttr) {
 		labtest.Need(t, err)
 		return exe, nil
 	}
-	exe = filepath.Join(openDir(t), "tcpopt")
+	exe = filepath.Join(labtest.OpenDir(t), "tcpopt")
 	labtest.Need(t, exec.Command("cp", fmt.Sprintf("/proc/%d/exe", os.Getpid()), exe).Run())
 	return exe, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-}
-
-// openDir is a directory that every user may enter.
-func openDir(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "tcpopt")
-	labtest.Need(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	labtest.Need(t, os.Chmod(dir, 0o755))
-	return dir
 }
 
 // renamed makes a link to the test binary of that name, by which a program that is

@@ -222,16 +222,21 @@ func appendTo(t testing.TB, path, text string) {
 	}
 }
 
+// OpenDir returns a directory that every user may enter, unlike that of t.TempDir.
+func OpenDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "tcpopt-")
+	Need(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	Need(t, os.Chmod(dir, 0o755))
+	return dir
+}
+
 // Unprivileged returns a directory, and what makes a program that refuses root
 // the directory's owner.
 func Unprivileged(t testing.TB) (dir string, attr func() *syscall.SysProcAttr) {
 	t.Helper()
-	// Not t.TempDir, which nobody else may enter.
-	dir, err := os.MkdirTemp("", "tcpopt-server-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	dir = OpenDir(t)
 	if os.Getuid() != 0 {
 		return dir, func() *syscall.SysProcAttr { return nil }
 	}
