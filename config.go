@@ -52,7 +52,7 @@ func ConfigFromNet(k net.KeepAliveConfig) Config {
 // [Socket.SetConfig] then refuses to restore it, and says so. On FreeBSD a
 // connection that the kernel has ended cannot be read: the error is ECONNRESET.
 func (s Socket) Config() (Config, error) {
-	v := visit{op: "get", spare: true}
+	v := visit{spare: true}
 	for _, o := range [...]*option{&keepAlive, &keepIdle, &keepInterval, &keepCount, &userTimeout} {
 		v.add(o, 0, nil)
 	}
@@ -60,15 +60,15 @@ func (s Socket) Config() (Config, error) {
 		return Config{}, err
 	}
 	c := Config{
-		Idle:        keepIdle.duration(v.n[1]),
-		Interval:    keepInterval.duration(v.n[2]),
-		Count:       int(v.n[3]),
-		UserTimeout: userTimeout.duration(v.n[4]),
+		Idle:        keepIdle.duration(v.steps[1].n),
+		Interval:    keepInterval.duration(v.steps[2].n),
+		Count:       int(v.steps[3].n),
+		UserTimeout: userTimeout.duration(v.steps[4].n),
 	}
-	if !v.lacks[0] {
-		c.KeepAlive = SwitchOf(v.n[0] != 0)
+	if !v.steps[0].lacks {
+		c.KeepAlive = SwitchOf(v.steps[0].n != 0)
 	}
-	if !v.lacks[4] && c.UserTimeout == 0 {
+	if !v.steps[4].lacks && c.UserTimeout == 0 {
 		c.UserTimeout = Unbounded
 	}
 	return c, nil
@@ -97,7 +97,13 @@ func (s Socket) Config() (Config, error) {
 // where it was off, SetConfig switches it off again at once. There, one that is
 // no option of its own is unsupported without the other.
 func (s Socket) SetConfig(c Config) error {
-	v := visit{op: "set"}
+	if s.conn != nil {
+		var v visit // It escapes where Go is older than 1.26.
+		if c.addTo(&v); v.err == nil {
+			return setAll(s.conn, v.steps[:v.len])
+		}
+	}
+	v := visit{set: true}
 	c.addTo(&v)
 	return s.do(&v)
 }
@@ -114,7 +120,7 @@ func (s Socket) SetConfig(c Config) error {
 // the range of an option that is there is refused, and nothing has changed. Any
 // other refusal is an error too, and the Config is what had been set by then.
 func (s Socket) SetSupported(c Config) (Config, error) {
-	v := visit{op: "set", spare: true}
+	v := visit{set: true, spare: true}
 	c.Supported().addTo(&v)
 	err := s.do(&v)
 	return v.written(c), err
@@ -122,11 +128,11 @@ func (s Socket) SetSupported(c Config) (Config, error) {
 
 // written is what the visit has set of c.
 func (v *visit) written(c Config) (done Config) {
-	for i, o := range v.rows[:v.done] {
-		if v.lacks[i] {
+	for _, at := range v.steps[:v.done] {
+		if at.lacks {
 			continue
 		}
-		switch o {
+		switch at.option {
 		case &keepAlive:
 			done.KeepAlive = c.KeepAlive
 		case &keepIdle:
@@ -148,7 +154,7 @@ func (v *visit) written(c Config) (done Config) {
 // every socket of this system: a field that is negative or out of range, or one
 // that the system lacks. It asks no socket.
 func (c Config) Validate() error {
-	v := visit{op: "set"}
+	v := visit{set: true}
 	c.addTo(&v)
 	return v.refusal()
 }
@@ -160,7 +166,7 @@ func (c Config) Validate() error {
 // and with one in c, SetConfig(c.Supported()) sets nothing there. Use
 // [Socket.SetSupported] for that, and Supported for the Control functions.
 func (c Config) Supported() Config {
-	paired := c.paired()
+	paired := paired(c.Idle, c.Interval)
 	if !keepAlive.present() && c.KeepAlive <= Off { // Others are wrong everywhere.
 		c.KeepAlive = Leave
 	}
@@ -229,8 +235,8 @@ func (c Config) control(network string, rc syscall.RawConn, k kind) error {
 }
 
 // paired reports whether idle and interval must be, and can be, set together.
-func (c Config) paired() bool {
-	return c.Idle != 0 && c.Interval != 0 && keepPair.present() &&
+func paired(idle, interval time.Duration) bool {
+	return idle != 0 && interval != 0 && keepPair.present() &&
 		!(keepIdle.present() && keepInterval.present())
 }
 
@@ -247,7 +253,7 @@ func (c Config) addTo(v *visit) {
 		v.addSwitch(c.KeepAlive)
 	}
 	switch {
-	case c.paired():
+	case paired(c.Idle, c.Interval):
 		v.addPair(c.Idle, c.Interval)
 	default:
 		if c.Idle != 0 {

@@ -59,10 +59,10 @@ var DeadPeer = deadPeer
 func WriteOrder(c Config, needsOn bool) (labels []string) {
 	defer func(was bool) { keepIdle.needsOn = was }(keepIdle.needsOn)
 	keepIdle.needsOn = needsOn
-	v := visit{op: "set"}
+	v := visit{set: true}
 	c.addTo(&v)
-	for _, o := range v.rows[:v.len] {
-		labels = append(labels, o.label)
+	for _, at := range v.steps[:v.len] {
+		labels = append(labels, at.label)
 	}
 	return labels
 }
@@ -177,7 +177,7 @@ func mustRaw(s Socket) syscall.RawConn {
 
 // SetTwo writes two rows in one visit.
 func SetTwo(s Socket, first, second Row) error {
-	v := visit{op: "set"}
+	v := visit{set: true}
 	v.addDuration(first.o, time.Minute)
 	v.addDuration(second.o, time.Minute)
 	return s.do(&v)

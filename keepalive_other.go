@@ -29,9 +29,7 @@ func (o *option) present() bool { return false }
 
 func getsockopt(uintptr, *option) (int64, error) { return 0, errors.ErrUnsupported }
 
-func setsockopt(uintptr, *option, int64) (string, error) {
-	return "setsockopt", errors.ErrUnsupported
-}
+func setsockopt(uintptr, *option, int64) error { return errors.ErrUnsupported }
 
 var notTCP []error
 

@@ -24,15 +24,14 @@ const maxFD = math.MaxInt32
 
 func (o *option) present() bool { return o.name != 0 }
 
+// Package syscall's are quicker than those of x/sys, which make one call more.
 func getsockopt(fd uintptr, o *option) (int64, error) {
-	n, err := unix.GetsockoptInt(int(fd), o.level, int(o.name))
+	n, err := syscall.GetsockoptInt(int(fd), o.level, int(o.name))
 	return int64(n), err
 }
 
-// setsockopt also names its system call. Package syscall's is quicker than that of
-// x/sys, which makes one call more.
-func setsockopt(fd uintptr, o *option, n int64) (string, error) {
-	return "setsockopt", syscall.SetsockoptInt(int(fd), o.level, int(o.name), int(n))
+func setsockopt(fd uintptr, o *option, n int64) error {
+	return syscall.SetsockoptInt(int(fd), o.level, int(o.name), int(n))
 }
 
 // notTCP is what else a system says of a descriptor that has no options at that

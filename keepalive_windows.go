@@ -3,6 +3,7 @@ package tcpopt
 import (
 	"errors"
 	"math"
+	"os"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -67,7 +68,7 @@ func (o *option) try() error {
 	return fresh(func(s Socket) error {
 		var err error
 		cerr := s.raw.Control(func(fd uintptr) {
-			_, err = setsockopt(fd, o, 1)
+			err = setsockopt(fd, o, 1)
 		})
 		return errors.Join(cerr, err)
 	})
@@ -78,23 +79,22 @@ func getsockopt(fd uintptr, o *option) (int64, error) {
 	return int64(n), err
 }
 
-// setsockopt also names its system call.
-func setsockopt(fd uintptr, o *option, n int64) (string, error) {
+func setsockopt(fd uintptr, o *option, n int64) error {
 	if o == &keepPair {
 		return setPair(fd, uint32(n>>32), uint32(n))
 	}
-	return "setsockopt", windows.SetsockoptInt(windows.Handle(fd), o.level, int(o.name), int(n))
+	return windows.SetsockoptInt(windows.Handle(fd), o.level, int(o.name), int(n))
 }
 
 // setPair leaves SO_KEEPALIVE as it was.
-func setPair(fd uintptr, idle, interval uint32) (string, error) {
+func setPair(fd uintptr, idle, interval uint32) error {
 	on, err := getsockopt(fd, &keepAlive)
 	if err != nil {
-		return "getsockopt", err
+		return os.NewSyscallError("getsockopt", err)
 	}
 	err = setKeepAliveVals(windows.Handle(fd), idle, interval)
 	if err != nil || on != 0 {
-		return "wsaioctl", err
+		return os.NewSyscallError("wsaioctl", err)
 	}
 	return setsockopt(fd, &keepAlive, 0)
 }

@@ -77,45 +77,23 @@ func (o *option) unsupported() error {
 	return fmt.Errorf("%s: %w", cmp.Or(o.note, "not on "+runtime.GOOS), errors.ErrUnsupported)
 }
 
-// read returns the value in effect. If spare, what the socket lacks is 0 and no
-// error.
-func (o *option) read(fd uintptr, spare bool) (n int64, lacks bool, err error) {
+// implied is what is in effect where there is no option.
+func (o *option) implied() (int64, error) {
 	switch {
-	case o.present():
-		n, err = getsockopt(fd, o)
-		switch {
-		case err == nil:
-			return n, false, nil
-		case spare && lacksOption(err):
-			return 0, true, nil
-		}
-		return 0, false, o.refused("getsockopt", err)
 	case o.system != "":
-		n, err = readSystem(o.system)
-		return n, false, err
+		return readSystem(o.system)
 	case o.fixed != 0:
-		return o.fixed, false, nil
-	case spare:
-		return 0, true, nil
+		return o.fixed, nil
 	}
-	return 0, false, o.unsupported()
+	return 0, o.unsupported()
 }
 
-// write sets n. If spare, what the socket lacks is left alone and no error.
-func (o *option) write(fd uintptr, n int64, spare bool) (lacks bool, err error) {
-	call, err := setsockopt(fd, o, n)
-	switch {
-	case err == nil:
-		return false, nil
-	case spare && lacksOption(err):
-		return true, nil
-	}
-	return false, o.refused(call, err)
-}
-
-// refused names the system call and, if the kernel lacks the option, says why.
+// refused names the system call, unless err does, and if the kernel lacks the option,
+// says why.
 func (o *option) refused(call string, err error) error {
-	err = os.NewSyscallError(call, err)
+	if _, named := err.(*os.SyscallError); !named {
+		err = os.NewSyscallError(call, err)
+	}
 	if o.note != "" && lacksOption(err) {
 		err = fmt.Errorf("%w (%s)", err, o.note)
 	}

@@ -38,7 +38,7 @@ type Progress struct {
 // which it was. It is also true once both ends have closed their side and
 // acknowledged that. Before a connection is established none of this means anything.
 func (s Socket) Progress() (Progress, error) {
-	v := visit{op: "get"}
+	var v visit
 	v.add(&tcpInfo, 0, nil)
 	err := s.do(&v)
 	return v.progress, err

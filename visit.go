@@ -15,10 +15,10 @@ func (s Socket) get(o *option) (int64, error) {
 	if s.conn != nil && o.present() {
 		return getAlone(s.conn, o)
 	}
-	v := visit{op: "get"}
+	var v visit
 	v.add(o, 0, nil)
 	err := s.do(&v)
-	return v.n[0], err
+	return v.steps[0].n, err
 }
 
 func (s Socket) getDuration(o *option) (time.Duration, error) {
@@ -34,9 +34,9 @@ func (s Socket) setDuration(o *option, d time.Duration) error {
 // set sets n, unless err refuses it.
 func (s Socket) set(o *option, n int64, err error) error {
 	if s.conn != nil && err == nil {
-		return setAlone(s.conn, o, n)
+		return setAll(s.conn, []step{{option: o, n: n}})
 	}
-	v := visit{op: "set"}
+	v := visit{set: true}
 	v.add(o, n, err)
 	return s.do(&v)
 }
@@ -61,24 +61,28 @@ func getAlone(c *net.TCPConn, o *option) (int64, error) {
 	return answer.n, nil
 }
 
-// setAlone is getAlone for a value that was checked.
-func setAlone(c *net.TCPConn, o *option, n int64) error {
+// setAll is the same for values that were checked.
+func setAll(c *net.TCPConn, steps []step) error {
+	if len(steps) == 0 {
+		return nil
+	}
 	var refused error
 	rc, err := c.SyscallConn()
 	if err == nil {
 		err = rc.Control(func(fd uintptr) {
-			if call, err := setsockopt(fd, o, n); err != nil {
-				refused = o.refused(call, err)
+			for i := range steps {
+				at := &steps[i]
+				if err := setsockopt(fd, at.option, at.n); err != nil {
+					refused = &OptionError{"set", at.label, at.refused("setsockopt", err)}
+					return
+				}
 			}
 		})
 	}
-	if err == nil {
-		err = refused
-	}
 	if err != nil {
-		return &OptionError{"set", o.label, err}
+		return &OptionError{"set", steps[0].label, err}
 	}
-	return nil
+	return refused
 }
 
 // do visits the descriptor, unless something forbids it beforehand or there is
@@ -86,18 +90,25 @@ func setAlone(c *net.TCPConn, o *option, n int64) error {
 func (s Socket) do(v *visit) error {
 	switch {
 	case s.conn == nil && s.raw == nil && s.kind != descriptor:
-		v.at = cmp.Or(v.at, &keepAlive)
 		v.err = invalid("zero Socket")
 	case v.err != nil:
 	case v.len == 0:
 	case !keepAlive.present(): // Nor is RawConn.Control implemented there.
-		v.err = v.at.unsupported()
+		v.err = v.steps[0].unsupported()
 	case s.fd > maxFD:
 		v.err = invalid(fmt.Sprintf("descriptor %d: out of range (0 to %d)", s.fd, uintptr(maxFD)))
-	case s.kind == listener && v.op == "set" && !v.inherited():
+	case s.kind == listener && v.set && !v.inherited():
 		v.err = fmt.Errorf("on a listener, whose connections are not known to inherit it on %s: %w", runtime.GOOS, errors.ErrUnsupported)
+	case s.conn != nil:
+		w := *v // It escapes where Go is older than 1.26.
+		rc, err := s.conn.SyscallConn()
+		if err == nil {
+			err = rc.Control(func(fd uintptr) { w.run(fd) })
+		}
+		*v = w
+		v.err = cmp.Or(err, w.err)
 	default:
-		v.ask = s.conn == nil && s.kind <= descriptor
+		v.ask = s.kind <= descriptor
 		v.err = s.control(v)
 	}
 	return v.refusal()
@@ -107,34 +118,28 @@ func (v *visit) refusal() error {
 	if v.err == nil {
 		return nil
 	}
-	return &OptionError{v.op, v.at.label, v.err}
+	op := "get"
+	if v.set {
+		op = "set"
+	}
+	return &OptionError{op, cmp.Or(v.at, v.steps[0].option, &keepAlive).label, v.err}
 }
 
-// control is the one way to the descriptor.
+// control reaches the descriptor of what is no connection of package net.
 func (s Socket) control(v *visit) error {
 	if s.kind == descriptor {
 		v.run(s.fd)
 		return v.err
 	}
-	if s.conn == nil {
-		w := *v // Only this copy escapes.
-		err := s.raw.Control(func(fd uintptr) { w.run(fd) })
-		*v = w
-		switch {
-		case err == nil && !w.ran:
-			err = errNotRun
-		case err != nil && err.Error() == fileClosed:
-			err = fmt.Errorf("%w: %w", net.ErrClosed, err)
-		}
-		return cmp.Or(err, w.err)
-	}
-	rc, err := s.conn.SyscallConn()
-	if err != nil {
-		return err
-	}
-	w := *v // It escapes too where Go is older than 1.26.
-	err = rc.Control(func(fd uintptr) { w.run(fd) })
+	w := *v // Only this copy escapes.
+	err := s.raw.Control(func(fd uintptr) { w.run(fd) })
 	*v = w
+	switch {
+	case err == nil && !w.ran:
+		err = errNotRun
+	case err != nil && err.Error() == fileClosed:
+		err = fmt.Errorf("%w: %w", net.ErrClosed, err)
+	}
 	return cmp.Or(err, w.err)
 }
 
@@ -147,31 +152,37 @@ const fileClosed = "use of closed file"
 
 // A visit reads or writes rows of one socket in order, up to the first refusal.
 type visit struct {
-	op    string // "get" or "set"
-	rows  [5]*option
-	n     [5]int64 // the rows' values
+	set   bool
+	steps [5]step
 	len   uint8
+	done  uint8   // how many of the steps
 	ask   bool    // first ask whether the socket is TCP
-	done  uint8   // how many of the rows
 	spare bool    // what this socket lacks reads as 0 and is not set
-	lacks [5]bool // what it lacks
 	ran   bool    // the descriptor was reached
-	at    *option // the row in hand, which err is about
+	at    *option // which err is about; nil: the first
 	err   error
 
 	progress Progress
 }
 
+// A step is a row and its value.
+type step struct {
+	*option
+	n     int64
+	lacks bool // this socket has no such option
+}
+
 // add adds a row, unless err or an earlier one refused it.
 func (v *visit) add(o *option, n int64, err error) {
-	if v.err != nil {
-		return
+	switch {
+	case v.err != nil:
+	case err != nil:
+		v.at, v.err = o, err
+	default:
+		to := &v.steps[v.len]
+		to.option, to.n = o, n
+		v.len++
 	}
-	if v.at == nil || err != nil {
-		v.at = o
-	}
-	v.rows[v.len], v.n[v.len], v.err = o, n, err
-	v.len++
 }
 
 func (v *visit) addDuration(o *option, d time.Duration) {
@@ -202,13 +213,13 @@ func (v *visit) addPair(idle, interval time.Duration) {
 // inherited reports whether accepted connections get every row from a listener,
 // which lacks the others.
 func (v *visit) inherited() bool {
-	for i, o := range v.rows[:v.len] {
-		switch {
-		case o.inherits:
+	for i := range v.steps[:v.len] {
+		switch at := &v.steps[i]; {
+		case at.inherits:
 		case v.spare:
-			v.lacks[i] = true
+			at.lacks = true
 		default:
-			v.at = o
+			v.at = at.option
 			return false
 		}
 	}
@@ -216,27 +227,39 @@ func (v *visit) inherited() bool {
 }
 
 func (v *visit) run(fd uintptr) {
-	v.ran = true
+	v.ran, v.done, v.err = true, 0, nil // A RawConn may run it twice.
 	if v.ask {
 		if v.err = askTCP(fd); v.err != nil {
 			return
 		}
 	}
-	for i, o := range v.rows[:v.len] {
-		v.at = o
+	for i := range v.steps[:v.len] {
+		at := &v.steps[i]
+		var err error
+		var call string
 		switch {
-		case v.lacks[i]:
-		case o.progress != nil:
-			v.progress, v.err = o.progress(fd)
-		case v.op == "set":
-			v.lacks[i], v.err = o.write(fd, v.n[i], v.spare)
+		case at.lacks:
+		case v.set:
+			call, err = "setsockopt", setsockopt(fd, at.option, at.n)
+		case at.progress != nil:
+			v.progress, err = at.progress(fd)
+		case at.present():
+			call = "getsockopt"
+			at.n, err = getsockopt(fd, at.option)
 		default:
-			v.n[i], v.lacks[i], v.err = o.read(fd, v.spare)
+			at.n, err = at.implied()
 		}
-		if v.err != nil {
+		if err != nil && v.spare && lacksOption(err) {
+			at.lacks, err = true, nil
+		}
+		if err != nil {
+			if call != "" {
+				err = at.refused(call, err)
+			}
+			v.at, v.err = at.option, err
 			return
 		}
-		v.done = uint8(i + 1)
+		v.done++
 	}
 }
 
