@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -137,6 +138,10 @@ func tableOf[T any](columns []column[T], rows []T) *table {
 	}
 	t := newTable(heads...)
 	for i := range rows {
+		if i == 1 { // Growing step by step would copy all of it many times.
+			t.text = slices.Grow(t.text, len(rows)*len(t.text))
+			t.ends = slices.Grow(t.ends, len(rows)*len(columns))
+		}
 		for _, c := range columns {
 			t.text = c.cell(t.text, &rows[i])
 			t.end()

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,6 +53,8 @@ func runLs(v *verb, args []string, stdout io.Writer) error {
 	if *asJSON {
 		err = writeJSON(w, newListing(c, by))
 	} else {
+		// Little is garbage of what is allocated from here to the end.
+		defer debug.SetGCPercent(debug.SetGCPercent(-1))
 		printCensus(w, c, by, t)
 	}
 	if err := errors.Join(append(failures(c, q, "-force"), cmp.Or(err, w.Flush()))...); err != nil {

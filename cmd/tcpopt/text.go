@@ -89,12 +89,25 @@ func tenths(d time.Duration) time.Duration { return d.Round(100 * time.Milliseco
 
 // printable is a name that somebody else chose, fit for a terminal and a label.
 func printable(s string) string {
+	if isASCII(s) {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		if !visible(r) {
 			return '?'
 		}
 		return r
 	}, s)
+}
+
+// isASCII reports whether s is of printable ASCII alone, as most names are.
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // visible reports whether r is seen as what it is: it controls nothing, changes no
@@ -110,10 +123,11 @@ type table struct {
 	text    []byte  // the cells, one after the other
 	ends    []int32 // of the cells in text
 	widths  []int
+	ascii   bool // all cells are as wide as they are long
 }
 
 func newTable(head ...string) *table {
-	t := &table{columns: len(head), widths: make([]int, len(head))}
+	t := &table{columns: len(head), widths: make([]int, len(head)), ascii: true}
 	t.add(head...)
 	return t
 }
@@ -133,7 +147,10 @@ func (t *table) end() {
 		start = int(t.ends[len(t.ends)-1])
 	}
 	t.ends = append(t.ends, int32(len(t.text)))
-	t.widths[column] = max(t.widths[column], width(t.text[start:]))
+	cell := t.text[start:]
+	n := width(cell)
+	t.ascii = t.ascii && n == len(cell)
+	t.widths[column] = max(t.widths[column], n)
 }
 
 func (t *table) print(w io.Writer) {
@@ -143,9 +160,14 @@ func (t *table) print(w io.Writer) {
 	for row := range slices.Chunk(t.ends, t.columns) {
 		line = line[:0]
 		for i, end := range row {
-			line = append(line, t.text[start:end]...)
+			cell := t.text[start:end]
+			line = append(line, cell...)
 			if i < t.columns-1 {
-				line = append(line, spaces[:t.widths[i]-width(t.text[start:end])+2]...)
+				n := len(cell)
+				if !t.ascii {
+					n = width(cell)
+				}
+				line = append(line, spaces[:t.widths[i]-n+2]...)
 			}
 			start = int(end)
 		}
