@@ -153,6 +153,19 @@ func (t *table) end() {
 	t.widths[column] = max(t.widths[column], n)
 }
 
+// join adds the rows of other.
+func (t *table) join(other *table) {
+	before := int32(len(t.text))
+	t.text = append(t.text, other.text...)
+	for _, end := range other.ends {
+		t.ends = append(t.ends, before+end)
+	}
+	for i, n := range other.widths {
+		t.widths[i] = max(t.widths[i], n)
+	}
+	t.ascii = t.ascii && other.ascii
+}
+
 func (t *table) print(w io.Writer) {
 	spaces := strings.Repeat(" ", slices.Max(t.widths)+2)
 	line := make([]byte, 0, 256)
