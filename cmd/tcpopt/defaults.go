@@ -46,7 +46,7 @@ func runDefaults(v *verb, args []string, stdout io.Writer) error {
 	var flags flag.FlagSet
 	asJSON := flags.Bool("json", false, "print a JSON object")
 	var pids []int
-	flags.Func("pid", "those of the network namespace of process `N`, as each container has one of its own", pidsFlag{&pids}.Set)
+	flags.Func("pid", "print the defaults in the network namespace of process `N`; each container has one of its own", pidsFlag{&pids}.Set)
 	if err := v.parse(&flags, args, stdout); err != nil {
 		return err
 	}

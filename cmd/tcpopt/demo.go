@@ -22,7 +22,7 @@ func runDemo(v *verb, args []string, stdout io.Writer) error {
 	var flags flag.FlagSet
 	six := 6 * time.Second
 	within := &six
-	flags.Var(timeFlag{d: &within}, "within", "the `time` within which the second connection is to notice, 6s if not given; the demo takes that long")
+	flags.Var(timeFlag{d: &within}, "within", "the `time` within which the second connection notices, by default 6s; the demo takes that long")
 	if err := v.parse(&flags, args, stdout); err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ func (r *request) keep(ctx context.Context, w *bufio.Writer) error {
 		}
 		_, errs = k.look()
 	}
-	fmt.Fprintf(w, "%s after %s: %s made, %s found dead, %d not or not wholly done\n",
+	fmt.Fprintf(w, "%s after %s: %s made, %s found dead, %d not done or not fully\n",
 		why, short(time.Since(start).Round(time.Second)), plural(k.changed, "change"), plural(k.dead, "connection"), k.left)
 	return w.Flush()
 }

@@ -157,7 +157,7 @@ func TestSetEvery(t *testing.T) {
 	if want := n + 1; len(lines) != want+1 {
 		t.Errorf("%d lines of %d connections: %q", len(lines)-1, want, lines)
 	}
-	last, want := lines[len(lines)-1], fmt.Sprintf(": %d changes made, 0 connections found dead, 0 not or not wholly done", n+1)
+	last, want := lines[len(lines)-1], fmt.Sprintf(": %d changes made, 0 connections found dead, 0 not done or not fully", n+1)
 	if !strings.HasPrefix(last, "interrupted after ") || !strings.HasSuffix(last, want) {
 		t.Errorf("it ends with %q, want %q", last, want)
 	}
@@ -186,7 +186,7 @@ func TestSetEveryUndone(t *testing.T) {
 	}
 	labtest.Need(t, client.Process.Kill())
 	client.Wait()
-	if line := p.Line(t); !strings.HasPrefix(line, "all processes have ended after ") || !strings.HasSuffix(line, ": 2 changes made, 0 connections found dead, 1 not or not wholly done") {
+	if line := p.Line(t); !strings.HasPrefix(line, "all processes have ended after ") || !strings.HasSuffix(line, ": 2 changes made, 0 connections found dead, 1 not done or not fully") {
 		t.Errorf("it ends with %q", line)
 	}
 	if err := p.Wait(); err != nil {
@@ -224,7 +224,7 @@ func TestSetEveryRefused(t *testing.T) {
 	} else if multipath() {
 		t.Errorf("nothing about the user timeout:\n%s", text)
 	}
-	if n := strings.Count(text, "skipped: multipath TCP has no user timeout"); n != want || !strings.HasSuffix(text, fmt.Sprintf(" %d not or not wholly done", want)) {
+	if n := strings.Count(text, "skipped: multipath TCP has no user timeout"); n != want || !strings.HasSuffix(text, fmt.Sprintf(" %d not done or not fully", want)) {
 		t.Errorf("%d lines about it, want %d:\n%s", n, want, text)
 	}
 }
@@ -272,7 +272,7 @@ func TestFaultSetEvery(t *testing.T) {
 		t.Errorf("after the peer's sign it says %q", line)
 	}
 	lines := end(t, p, os.Interrupt)
-	if len(lines) != 1 || !strings.HasSuffix(lines[0], ": 2 changes made, 0 connections found dead, 0 not or not wholly done") {
+	if len(lines) != 1 || !strings.HasSuffix(lines[0], ": 2 changes made, 0 connections found dead, 0 not done or not fully") {
 		t.Errorf("it ends with %q", lines)
 	}
 }

@@ -23,19 +23,19 @@ type selection struct {
 
 func (sel *selection) flags(flags *flag.FlagSet) {
 	q := &sel.query
-	flags.Var(pidsFlag{&q.PIDs}, "pid", "the sockets of process `N`; may be repeated")
-	flags.Var(wordsFlag{&q.Commands, "name of a command"}, "name", "only the sockets of processes whose `command` this is, as ps -o comm shows it; may be repeated")
-	flags.Var(wordsFlag{&q.CommandLines, "part of a command line"}, "cmdline", "only the sockets of processes whose command line, as ps -o args shows it, has this `text` in it; may be repeated")
-	flags.Var(usersFlag{&q.Users}, "user", "only the sockets of processes of this `user`, a name or a number, as ps -o user shows it; may be repeated")
-	flags.Var(wordsFlag{&q.Units, "name of a unit, a container or a pod"}, "unit", "only the sockets of processes of this systemd `unit`, nginx or nginx.service, of the container whose ID begins with these 12 digits or more, or of the pod with this UID, by its cgroup; may be repeated")
+	flags.Var(pidsFlag{&q.PIDs}, "pid", "only sockets of process `N`; may be repeated")
+	flags.Var(wordsFlag{&q.Commands, "name of a command"}, "name", "only sockets of processes with this `command`, as ps -o comm shows it; may be repeated")
+	flags.Var(wordsFlag{&q.CommandLines, "part of a command line"}, "cmdline", "only sockets of processes whose command line contains this `text`, as ps -o args shows it; may be repeated")
+	flags.Var(usersFlag{&q.Users}, "user", "only sockets of processes of this `user`, a name or a number, as ps -o user shows it; may be repeated")
+	flags.Var(wordsFlag{&q.Units, "name of a unit, a container or a pod"}, "unit", "only sockets of processes in this `unit`, by their cgroup: a systemd unit, such as nginx or nginx.service; a container, by 12 or more digits that its ID begins with; or a pod, by its UID; may be repeated")
 	flags.Var(patternsFlag{&q.Local}, "local", "only sockets with this local `address`: ADDR, CIDR, :port, ADDR:port or CIDR:port; may be repeated")
 	flags.Var(patternsFlag{&q.Remote}, "remote", "only sockets with this remote `address`: ADDR, CIDR, :port, ADDR:port or CIDR:port; may be repeated")
 	flags.Var(statesFlag{&q.States}, "state", "only sockets in this state, as ss(8) names it; may be repeated: `"+strings.Join(census.States(), "|")+"`")
 	flags.Var(wordsFlag{&q.NetNS, "number or the name of a network namespace"}, "netns", "only sockets of this network `namespace`: its number, as lsns -t net shows it, or its name for ip netns; may be repeated")
 	flags.BoolVar(&sel.without, "without-keepalive", false, "only sockets whose keepalive is off")
-	flags.Var(timeFlag{d: &sel.slower}, "slower", "only sockets that while idle need longer than this `time` to notice a dead peer")
-	flags.Var(timeFlag{d: &sel.quieter}, "quieter", "only sockets that while idle may carry nothing for longer than this `time`, after which a NAT router or load balancer may forget them: without keepalive for ever. It is nominal: Linux may send a probe up to 1/8 later")
-	flags.BoolVar(&sel.suspect, "suspect", false, "only connections with unanswered probes, data stuck or the peer's window shut")
+	flags.Var(timeFlag{d: &sel.slower}, "slower", "only sockets that need longer than this `time` to notice a dead peer while they are idle")
+	flags.Var(timeFlag{d: &sel.quieter}, "quieter", "only sockets that may carry nothing for longer than this `time` while they are idle, so that a NAT router or load balancer may forget them; without keepalive that is for ever. The time is nominal: Linux may send a probe up to 1/8 later")
+	flags.BoolVar(&sel.suspect, "suspect", false, "only connections with unanswered probes, stuck data or a shut window")
 }
 
 // filters reports whether sockets are selected by what they are, not by process.

@@ -20,18 +20,18 @@ func runLs(v *verb, args []string, stdout io.Writer) error {
 	var sel selection
 	sel.flags(&flags)
 	q := &sel.query
-	flags.BoolVar(&q.Listen, "listen", false, "listening sockets too, whose connections inherit what they have")
-	flags.BoolVar(&q.Force, "force", false, "read processes in another net_cls or net_prio cgroup too, which moves their sockets to this one's")
+	flags.BoolVar(&q.Listen, "listen", false, "also list listening sockets, whose options the connections inherit")
+	flags.BoolVar(&q.Force, "force", false, "also read processes in another net_cls or net_prio cgroup, which moves their sockets to this one's")
 	var by string
 	// -off was the filter, and is what set does.
 	flags.BoolFunc("off", "", func(string) error {
 		return errors.New("that is what set does; -without-keepalive lists the sockets whose keepalive is off")
 	})
-	flags.Var(wordFlag{&by, kindWords()}, "by", "print totals by `"+strings.Join(kindWords(), "|")+"`: the remote address without its port, the command line, the user, the systemd unit or container, the network namespace")
+	flags.Var(wordFlag{&by, kindWords()}, "by", "print totals by `"+strings.Join(kindWords(), "|")+"`, that is by command, remote address without its port, command line, user, systemd unit or container, or network namespace")
 	check := flags.Bool("check", false, "exit with status 3 if anything matches")
 	asJSON := flags.Bool("json", false, "print a JSON object")
 	var wide wideFlag
-	flags.Var(&wide, "wide", "print all columns, as to what is no terminal; -wide=false: print what a terminal shows, to less or watch too")
+	flags.Var(&wide, "wide", "print all columns, as to a pipe or a file; -wide=false: print what a terminal shows, to a pipe too")
 	if err := v.parse(&flags, args, stdout); err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func runMetrics(v *verb, args []string, stdout io.Writer) error {
 	var flags flag.FlagSet
 	var file string
 	var every *time.Duration
-	flags.Func("o", "write to this `file`, in one step and readable by all; node_exporter takes those named *.prom", func(s string) error {
+	flags.Func("o", "replace this `file` in one step, readable by all; node_exporter reads files named *.prom", func(s string) error {
 		if s == "" {
 			return errors.New("want the name of a file")
 		}
@@ -44,8 +44,8 @@ func runMetrics(v *verb, args []string, stdout io.Writer) error {
 		return nil
 	})
 	by := "command"
-	flags.Var(wordFlag{&by, []string{"command", "user", "unit", "netns"}}, "by", "count by `command|user|unit|netns`: the command, unless this says the user, the systemd unit or container, or the network namespace")
-	flags.Var(timeFlag{d: &every, least: time.Second}, "every", "with -o: write again each `time`, until interrupted")
+	flags.Var(wordFlag{&by, []string{"command", "user", "unit", "netns"}}, "by", "count by `command|user|unit|netns`, that is by command, the default, or by user, systemd unit or container, or network namespace")
+	flags.Var(timeFlag{d: &every, least: time.Second}, "every", "with -o: replace the file again after each `time`, until interrupted")
 	if err := v.parse(&flags, args, stdout); err != nil {
 		return err
 	}

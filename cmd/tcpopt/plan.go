@@ -47,8 +47,8 @@ const all = "all"
 func runPlan(v *verb, args []string, stdout io.Writer) error {
 	var flags flag.FlagSet
 	var within *time.Duration
-	flags.Var(timeFlag{d: &within}, "within", "the `time` within which a dead peer is to be noticed; it may also stand first, without the flag")
-	list := flags.Bool("list", false, "print the name of each target, and what it is")
+	flags.Var(timeFlag{d: &within}, "within", "the `time` within which to notice a dead peer; it may also stand first, without the flag")
+	list := flags.Bool("list", false, "list the targets and what each is for")
 	asJSON := flags.Bool("json", false, "print a JSON object")
 	var names []string
 	if err := v.parseOperands(&flags, args, stdout, &names); err != nil {

@@ -57,8 +57,9 @@ var textsOf30s = `== go: Go with package net
 ` + strings.TrimPrefix(compiledTcpopt, "package main\n\n") + `
 == sysctl: Linux, a file of sysctl.d
 
-# For sockets, those of IPv6 too, that switch keepalive on and set no times of
-# their own. No user timeout: data in flight is left to net.ipv4.tcp_retries2.
+# For sockets, also of IPv6, that switch keepalive on and set no times
+# themselves. There is no user timeout: net.ipv4.tcp_retries2 limits data in
+# flight.
 net.ipv4.tcp_keepalive_time = 15
 net.ipv4.tcp_keepalive_intvl = 5
 net.ipv4.tcp_keepalive_probes = 3
@@ -69,15 +70,15 @@ keepalives=1 keepalives_idle=15 keepalives_interval=5 keepalives_count=3 tcp_use
 
 == nginx: nginx, inside http
 
-# For clients; to upstreams, proxy_socket_keepalive takes the system's times. No
-# user timeout: data in flight is left to net.ipv4.tcp_retries2.
+# For clients. To upstreams, proxy_socket_keepalive uses the system's times.
+# There is no user timeout: net.ipv4.tcp_retries2 limits data in flight.
 server {
 	listen 8080 so_keepalive=15s:5s:3;
 }
 
 == haproxy: HAProxy 2.3 or later
 
-# Both sides have all of it. The timeouts of HAProxy end idle connections too,
+# Both sides have all of it. HAProxy's own timeouts also end idle connections,
 # dead or not; here they are longer.
 defaults
 	mode tcp
@@ -102,8 +103,8 @@ backend servers
 
 == systemd: systemd, NAME.socket beside NAME.service
 
-# Accepted connections inherit this. No user timeout: data in flight is left to
-# net.ipv4.tcp_retries2.
+# Accepted connections inherit this. There is no user timeout:
+# net.ipv4.tcp_retries2 limits data in flight.
 [Unit]
 Description=Notices dead peers
 

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Package net has no user timeout: on Linux, data in flight is left to the
-// system's own limit.
+// Package net has no user timeout: on Linux, the system's own limit applies to
+// data in flight.
 var keepAlive = net.KeepAliveConfig{
 	Enable:   true,
 	Idle:     15 * time.Second,

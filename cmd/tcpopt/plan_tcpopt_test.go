@@ -7,21 +7,21 @@ import (
 	"github.com/tcpopt/tcpopt"
 )
 
-// dialWithin is for connections that do not exist yet.
+// dialWithin is for new connections.
 func dialWithin() (net.Dialer, error) {
 	c, err := tcpopt.Within(30 * time.Second)
 	return net.Dialer{KeepAlive: -1, Control: c.DialControl}, err
 }
 
-// listenWithin is refused by Listen where accepted connections do not inherit,
-// as on macOS: use setWithin after Accept there.
+// listenWithin fails in Listen where accepted connections do not inherit
+// options, as on macOS: use setWithin after Accept there.
 func listenWithin() (net.ListenConfig, error) {
 	c, err := tcpopt.Within(30 * time.Second)
 	return net.ListenConfig{KeepAlive: -1, Control: c.ListenControl}, err
 }
 
-// setWithin is for a connection that exists. It changes nothing and fails on
-// multipath TCP, which has no user timeout.
+// setWithin is for a connection that exists. On multipath TCP, which has no
+// user timeout, it fails and changes nothing.
 func setWithin(conn net.Conn) error {
 	c, err := tcpopt.Within(30 * time.Second)
 	if err != nil {

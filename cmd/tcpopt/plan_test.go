@@ -155,7 +155,7 @@ func TestTargetsNumbers(t *testing.T) {
 			text := targets()[i].fill(time.Duration(within)*time.Second, inHalf)
 			got := noticed(text)
 			if within < least[name] {
-				if got != 0 || !strings.Contains(strings.Join(strings.Fields(strings.ReplaceAll(text, "#", "")), " "), fmt.Sprintf("least is %ds", least[name])) {
+				if got != 0 || !strings.Contains(strings.Join(strings.Fields(strings.ReplaceAll(text, "#", "")), " "), fmt.Sprintf("%ds is the least", least[name])) {
 					t.Fatalf("%s within %d s notices after %d, and should say what the least is:\n%s", name, within, got, text)
 				}
 				continue

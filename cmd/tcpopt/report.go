@@ -14,10 +14,10 @@ type tally struct{ changed, same, ended, left int }
 
 func (t *tally) print(w io.Writer, dry bool) {
 	if dry {
-		fmt.Fprintf(w, "%d would change, %d as wanted already, %d would not or not for sure\n", t.changed, t.same, t.left)
+		fmt.Fprintf(w, "%d would change, %d as wanted already, %d would not or might not\n", t.changed, t.same, t.left)
 		return
 	}
-	fmt.Fprintf(w, "%d changed, %d as wanted already, %d ended, %d not or not wholly done\n", t.changed, t.same, t.ended, t.left)
+	fmt.Fprintf(w, "%d changed, %d as wanted already, %d ended, %d not done or not fully\n", t.changed, t.same, t.ended, t.left)
 }
 
 // print prints the job, or with dry what it would be, and adds it to sum.
@@ -146,7 +146,7 @@ func (j *job) explainSilence(dry bool) string {
 	case dry:
 		return fmt.Sprintf("would be changed only if the peer, silent for %s, answers a probe", rough(tenths(s.Silence)))
 	case j.first.Config.KeepAlive != tcpopt.On && j.asking:
-		return fmt.Sprintf("not wholly done: the peer, silent for %s, has not answered %s yet; unless it does, keepalive ends the connection (-force silent sets the rest)", rough(tenths(s.Silence)), plural(s.Probes, "probe"))
+		return fmt.Sprintf("not fully done: the peer, silent for %s, has not answered %s yet; unless it does, keepalive ends the connection (-force silent sets the rest)", rough(tenths(s.Silence)), plural(s.Probes, "probe"))
 	}
 	text := fmt.Sprintf("left alone: the peer was silent for %s and did not answer, and the change could end the connection (-force silent makes it)", rough(tenths(s.Silence)))
 	if spent := difference(&j.left, j.first.Config); j.asking && !spent.empty() {
@@ -160,7 +160,7 @@ func (j *job) explainSilence(dry bool) string {
 func explainAccepted(j *job, accepted func(*census.Socket) ([]census.Socket, error)) string {
 	all, err := accepted(j.socket)
 	if err != nil {
-		return "it is not known what connections have that it accepts: " + err.Error()
+		return "whether new connections inherit this is not known: " + err.Error()
 	}
 	had, others := 0, 0
 	for i := range all {
@@ -173,13 +173,13 @@ func explainAccepted(j *job, accepted func(*census.Socket) ([]census.Socket, err
 	}
 	switch {
 	case had+others == 0:
-		return "connections from now on have it too, unless the program sets its own after accept, as Go's do: there is none here that shows it"
+		return "new connections inherit this, unless the program sets its own after accept, as Go programs do; no accepted connection here shows which"
 	case others == 0:
-		return fmt.Sprintf("connections from now on have it too: %s of it here had what it had", plural(had, "connection"))
+		return fmt.Sprintf("new connections inherit this: %s here had the same as the listener", plural(had, "connection"))
 	case had == 0:
-		return fmt.Sprintf("connections from now on will hardly have it: %s of it here did not have what it had, so the program sets its own after accept, as Go's do", plural(others, "connection"))
+		return fmt.Sprintf("new connections will hardly inherit this: %s here differed from the listener, so the program sets its own after accept, as Go programs do", plural(others, "connection"))
 	}
-	return fmt.Sprintf("not every connection from now on will have it: %d of %d here did not have what it had", others, had+others)
+	return fmt.Sprintf("not every new connection will inherit this: %d of %d here differed from the listener", others, had+others)
 }
 
 // inherited reports whether a connection has what its listener had before, where

@@ -141,7 +141,7 @@ func TestWords(t *testing.T) {
 			t.Errorf("%s is not explained in\n%s", head, &b)
 		}
 	}
-	for _, words := range []string{"; never: ", "; system: ", "is suspect if", "2h+9x75s is ", "; 15s+5s "} {
+	for _, words := range []string{"; never: ", "; system: ", "is suspect if", "2h+9x75s is ", " 15s+5s has no count"} {
 		if !strings.Contains(strings.Join(strings.Fields(b.String()), " "), words) {
 			t.Errorf("no %q in\n%s", words, &b)
 		}

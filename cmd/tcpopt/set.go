@@ -97,22 +97,22 @@ func runSet(v *verb, args []string, stdout io.Writer) error {
 
 func (r *request) flags(flags *flag.FlagSet) {
 	r.selection.flags(flags)
-	flags.Var(fdFlag{&r.query.FD}, "fd", "the socket at descriptor `F` of the process, which may be a listening one")
+	flags.Var(fdFlag{&r.query.FD}, "fd", "the socket at descriptor `F` of the process; it may listen")
 	flags.BoolVar(&r.all, "all", false, "all connections of the process")
-	flags.Var(timeFlag{d: &r.within}, "within", "what makes a dead peer noticed within this `time`: keepalive and a user timeout")
+	flags.Var(timeFlag{d: &r.within}, "within", "set keepalive and a user timeout so that a dead peer is noticed within this `time`")
 	flags.BoolVar(&r.noTimeout, "no-user-timeout", false, "with -within: leave the user timeout alone")
 	flags.BoolVar(&r.on, "on", false, "switch keepalive on")
 	flags.BoolVar(&r.off, "off", false, "switch keepalive off")
-	flags.Var(timeFlag{d: &r.change.idle}, "idle", "the `time` of silence before the first probe")
+	flags.Var(timeFlag{d: &r.change.idle}, "idle", "the `time` that the peer is silent before the first probe")
 	flags.Var(timeFlag{d: &r.change.interval}, "interval", "the `time` between probes")
-	flags.Var(countFlag{&r.change.count}, "count", "the `number` of unanswered probes that ends a connection")
-	flags.Var(timeFlag{d: &r.change.timeout, zero: true}, "user-timeout", "the `time` that data may stay unacknowledged; 0: the system's own limit")
-	flags.BoolVar(&r.dry, "dry-run", false, "change nothing, print what would be")
+	flags.Var(countFlag{&r.change.count}, "count", "the `number` of unanswered probes that end a connection")
+	flags.Var(timeFlag{d: &r.change.timeout, zero: true}, "user-timeout", "the `time` that data may stay unacknowledged; 0: the limit of the system")
+	flags.BoolVar(&r.dry, "dry-run", false, "print what would change, and change nothing")
 	flags.BoolVar(&r.yes, "yes", false, fmt.Sprintf("change more than %d sockets", unasked))
-	flags.Var(timeFlag{d: &r.every, least: time.Second}, "every", "look again each `time`, change what comes later too, and print only changes, until interrupted")
+	flags.Var(timeFlag{d: &r.every, least: time.Second}, "every", "look again after each `time`, change new connections too, and print only changes, until interrupted")
 	flags.Var(forceFlag{words: []forceWord{
 		{"silent", &r.force.silent}, {"unacked", &r.force.unacked}, {"window", &r.force.window}, {"cgroup", &r.query.Force},
-	}}, "force", "write all the same, though it may end a living connection: `silent|unacked|window|cgroup`, or several with commas. The peer has not answered; data is not acknowledged; the peer's window is shut; and cgroup, the process is in another net_cls or net_prio cgroup")
+	}}, "force", "lift a guard, though that may end a living connection: `silent|unacked|window|cgroup`, or several with commas. silent: the peer has not answered; unacked: data is unacknowledged; window: the peer's window is shut; cgroup: the process is in another net_cls or net_prio cgroup")
 }
 
 // check completes r, or says what is wrong with it: with the sockets first, then

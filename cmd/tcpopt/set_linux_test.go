@@ -102,7 +102,7 @@ func TestSet(t *testing.T) {
 	for _, words := range []string{
 		"before   off (idle 2h, interval 75s, count 9), user timeout 0s; a dead peer is noticed: idle never, busy system",
 		"after    on, idle 15s, interval 5s, count 3, user timeout 30s",
-		"1 changed, 0 as wanted already, 0 ended, 0 not or not wholly done",
+		"1 changed, 0 as wanted already, 0 ended, 0 not done or not fully",
 		"until the program reconnects or sets its own",
 	} {
 		if !strings.Contains(out, words) {
@@ -145,7 +145,7 @@ func TestSet(t *testing.T) {
 	has(t, r.PID(), all[0].FD, settingsOf(all[0]))
 	has(t, r.PID(), plain.FD, map[string]any{"enable": true, "idle_seconds": plain.Idle})
 	out = set(t, "-pid", r.PID(), "-fd", strconv.Itoa(all[0].FD), "-on", "-idle", "10s")
-	if !strings.Contains(out, "\n  accepted connections from now on have it too: 2 connections of it here had what it had\n") ||
+	if !strings.Contains(out, "\n  accepted new connections inherit this: 2 connections here had the same as the listener\n") ||
 		!strings.HasSuffix(out, "\nA change of a listener lasts until the program listens anew or sets its own.\n") {
 		t.Errorf("printed\n%s", out)
 	}
@@ -455,7 +455,7 @@ func interruptSet(t *testing.T, sig syscall.Signal) {
 		restore := "  restore  tcpopt set -pid " + changed.PID()
 		s := string(out)
 		if cmd.ProcessState.ExitCode() == 1 && strings.Count(s, restore) == 2 && strings.Count(s, "  failed: interrupted\n") == 1 &&
-			strings.Contains(s, "\n2 changed, 0 as wanted already, 0 ended, 1 not or not wholly done\n") {
+			strings.Contains(s, "\n2 changed, 0 as wanted already, 0 ended, 1 not done or not fully\n") {
 			return
 		}
 		if try == 3 || !strings.Contains(s, "  skipped: the peer keeps its window shut") {

@@ -81,7 +81,7 @@ s.on("error", () => {})`)
 	dead := func(args ...string) {
 		out := set(t, append(args, "-within", "3s", "-yes")...)
 		n := strings.Count(out, "  ended    the peer is dead: it did not answer")
-		if !strings.Contains(out, fmt.Sprintf("\n0 changed, 0 as wanted already, %d ended, 0 not or not wholly done\n", n)) || strings.Contains(out, "restore") {
+		if !strings.Contains(out, fmt.Sprintf("\n0 changed, 0 as wanted already, %d ended, 0 not done or not fully\n", n)) || strings.Contains(out, "restore") {
 			t.Errorf("printed\n%s", out)
 		}
 		found += n
@@ -127,7 +127,7 @@ func TestFaultSetReconnects(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := set(t, one...)
-	if !strings.Contains(out, "  ended    the peer is dead: it did not answer") || !strings.Contains(out, "\n0 changed, 0 as wanted already, 1 ended, 0 not or not wholly done\n") {
+	if !strings.Contains(out, "  ended    the peer is dead: it did not answer") || !strings.Contains(out, "\n0 changed, 0 as wanted already, 1 ended, 0 not done or not fully\n") {
 		t.Errorf("printed\n%s", out)
 	}
 	labtest.Need(t, l.Cable.Heal())
@@ -221,7 +221,7 @@ func TestFaultSetPool(t *testing.T) {
 	time.Sleep(10 * time.Second) // As an hour is to half a minute.
 	for _, change := range [][]string{{"-user-timeout", "80ms"}, {"-within", "3s"}} {
 		out := set(t, append(all, change...)...)
-		if !strings.Contains(out, "\n20 changed, 0 as wanted already, 0 ended, 0 not or not wholly done\n") {
+		if !strings.Contains(out, "\n20 changed, 0 as wanted already, 0 ended, 0 not done or not fully\n") {
 			t.Errorf("%q: printed\n%s", change, out)
 		}
 	}
@@ -246,9 +246,9 @@ func TestSetCounts(t *testing.T) {
 		status int
 		want   string
 	}{
-		{true, 0, "3 would change, 1 as wanted already, 1 would not or not for sure"},
-		{false, 1, "3 changed, 1 as wanted already, 0 ended, 1 not or not wholly done"},
-		{false, 1, "0 changed, 4 as wanted already, 0 ended, 1 not or not wholly done"},
+		{true, 0, "3 would change, 1 as wanted already, 1 would not or might not"},
+		{false, 1, "3 changed, 1 as wanted already, 0 ended, 1 not done or not fully"},
+		{false, 1, "0 changed, 4 as wanted already, 0 ended, 1 not done or not fully"},
 	} {
 		args := all
 		if tt.dry {
@@ -270,10 +270,10 @@ func TestSetListener(t *testing.T) {
 	gos := start(t, httpProgram.Command("127.0.0.1:0"), plainly)
 	gos.Line(t)
 	for _, tt := range []struct{ name, pid, args, want string }{
-		{"inherited", inherits.PID(), "-on -idle 10s", "connections from now on have it too: 3 connections of it here had what it had"},
-		{"none", none.PID(), "-on", "connections from now on have it too, unless the program sets its own after accept, as Go's do: there is none here that shows it"},
-		{"Go's", gos.PID(), "-on -idle 30s -dry-run", "connections from now on will hardly have it: 5 connections of it here did not have what it had, so the program sets its own after accept, as Go's do"},
-		{"Go's, as it is", gos.PID(), "-user-timeout 30s", "connections from now on have it too: 5 connections of it here had what it had"},
+		{"inherited", inherits.PID(), "-on -idle 10s", "new connections inherit this: 3 connections here had the same as the listener"},
+		{"none", none.PID(), "-on", "new connections inherit this, unless the program sets its own after accept, as Go programs do; no accepted connection here shows which"},
+		{"Go's", gos.PID(), "-on -idle 30s -dry-run", "new connections will hardly inherit this: 5 connections here differed from the listener, so the program sets its own after accept, as Go programs do"},
+		{"Go's, as it is", gos.PID(), "-user-timeout 30s", "new connections inherit this: 5 connections here had the same as the listener"},
 	} {
 		sockets, _ := list(t, "-pid", tt.pid, "-state", "listen")
 		if len(sockets) != 1 {
