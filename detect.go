@@ -22,7 +22,7 @@ const Unbounded time.Duration = math.MaxInt64
 //
 // The times are nominal. Idle is first + count × interval. First is the idle time,
 // and on Linux the longer of idle time and interval, since a probe sets the timer
-// to the interval there and its answer does not set it anew; a connection that was
+// to the interval there and its answer does not set it again; a connection that was
 // never probed may end sooner. On Linux a user timeout takes the place of count:
 // the connection ends at the first probe that is due when it has passed, and not
 // before the second. If the interval is the longer one, what the peer sends between
@@ -40,7 +40,7 @@ const Unbounded time.Duration = math.MaxInt64
 // user timeout lies less than a tick behind a probe that is due, it is met by
 // that probe, an interval early; with data in flight the end comes up to two
 // retransmission times after the user timeout; and a write just before the end
-// starts the clock anew, with the user timeout as the limit. Without a user
+// starts the clock again, with the user timeout as the limit. Without a user
 // timeout, that write is the busy case. A connection that speaks multipath TCP
 // outlives its last path by the sysctl net.mptcp.close_timeout, 60 s.
 func (c Config) DetectionTime() (idle, busy time.Duration) {

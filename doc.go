@@ -82,7 +82,7 @@
 //     7.99.34. The others by their sources.)
 //
 // Where it must be late, write to the peer right after the call: its
-// acknowledgment begins everything anew.
+// acknowledgment starts everything over.
 //
 // # Who else sets these
 //

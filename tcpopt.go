@@ -89,7 +89,7 @@ func FromRawConn(rc syscall.RawConn) Socket { return Socket{raw: rc} }
 
 // FromFD returns the Socket of a descriptor, on Windows of a SOCKET, for code that
 // has no connection of package net. fd stays the caller's: it must be open, and not
-// be closed and used anew, during each call of a method. Each call first asks
+// be closed and reused, during each call of a method. Each call first asks
 // whether it is a TCP socket; if it is not, the error matches
 // [errors.ErrUnsupported].
 //
@@ -228,8 +228,8 @@ func (s Socket) UserTimeout() (time.Duration, error) {
 // On Linux a user timeout also takes the place of count: a silent connection is
 // given up at the first probe that is due after d, and a peer that acknowledges
 // but keeps its window shut for d is given up as well (tcp(7)). Set before
-// connect, it also bounds connect: a short one ends connect, after 1 s at the
-// least, and a long one lengthens it by a few SYNs (6.18: with the sysctl
+// connect, it also bounds connect: a short one ends connect, after at least
+// 1 s, and a long one lengthens it by a few SYNs (6.18: with the sysctl
 // tcp_syn_retries at 2 from 7 s to 11 s).
 //
 // FreeBSD, macOS and illumos look at it only when they retransmit, so that it may

@@ -11,7 +11,7 @@ import (
 // When it runs out after the idle time, it sends a probe and is set to the
 // interval. Once a probe is unanswered it ends the connection instead, if the user
 // timeout has passed since the last segment of the peer, or if there is none and
-// count probes are unanswered. Setting the idle time sets the timer anew: it runs
+// count probes are unanswered. Setting the idle time restarts the timer: it runs
 // out at once where the silence is longer. Any segment of the peer is an answer to
 // all probes.
 
@@ -66,7 +66,7 @@ func probesLeft(c tcpopt.Config, silence time.Duration) int {
 }
 
 // outlasts reports whether the timer of s runs for longer than the idle time of
-// target, unless that is set, be it the same: switching on starts it anew, and it may
+// target, unless that is set, be it the same: switching on restarts it, and it may
 // run with an interval that is longer.
 func outlasts(s *census.Socket, target tcpopt.Config) bool {
 	if target.KeepAlive != tcpopt.On || s.State == census.StateListen || s.Probes > 0 && milder(s, target) {
@@ -78,18 +78,18 @@ func outlasts(s *census.Socket, target tcpopt.Config) bool {
 // milder reports whether target ends s no sooner than what s has, and sends its
 // last probe no sooner.
 func milder(s *census.Socket, target tcpopt.Config) bool {
-	c, anew := s.Config, target.Idle != s.Config.Idle
+	c, restarts := s.Config, target.Idle != s.Config.Idle
 	switch {
 	case c.KeepAlive != tcpopt.On || target.Interval < c.Interval:
 		return false
-	case anew && target.Idle < s.Silence+late(c.Interval):
-		return false // The timer would be set anew, and run out sooner.
-	case anew && target.UserTimeout > 0 && target.UserTimeout <= late(target.Idle):
+	case restarts && target.Idle < s.Silence+late(c.Interval):
+		return false // The timer would be restarted, and run out sooner.
+	case restarts && target.UserTimeout > 0 && target.UserTimeout <= late(target.Idle):
 		return false // It would end s when it runs out next.
 	case target.UserTimeout > 0 && c.UserTimeout > 0:
 		// The last probe goes out up to an interval before the user timeout.
 		return target.UserTimeout >= c.UserTimeout+late(target.Interval) ||
-			target.UserTimeout >= c.UserTimeout && target.Interval == c.Interval && !anew
+			target.UserTimeout >= c.UserTimeout && target.Interval == c.Interval && !restarts
 	case target.UserTimeout > 0:
 		left := time.Duration(max(0, c.Count-s.Probes)) * late(c.Interval)
 		return target.UserTimeout >= s.Silence+left+late(target.Interval)

@@ -68,7 +68,7 @@ const longest = 200
 
 var cmdline = kindOf("cmdline")
 
-// appendKind has no spaces, lest the columns be miscounted.
+// appendKind has no spaces, so that columns can be counted.
 func appendKind(word string) func([]byte, *census.Socket) []byte {
 	k := kindOf(word)
 	return func(b []byte, s *census.Socket) []byte {
@@ -120,7 +120,7 @@ func appendPending(b []byte, s *census.Socket) []byte {
 	return strconv.AppendUint(b, s.Pending, 10)
 }
 
-// appendSign is a column of its own in each row, lest those after it be miscounted.
+// appendSign fills its column in each row, so that columns can be counted.
 func appendSign(b []byte, s *census.Socket) []byte {
 	switch {
 	case s.Shut:

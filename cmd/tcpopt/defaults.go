@@ -73,7 +73,7 @@ func learn() (report, error) {
 	r := report{OS: runtime.GOOS, Settings: []setting{}, Options: []option{}}
 	settings, err := tcpopt.SystemSettings()
 	if errors.Is(err, errors.ErrUnsupported) {
-		err = nil // Many systems have none, and a socket tells.
+		err = nil // Many systems have none, and a socket has them.
 	}
 	for _, s := range settings {
 		r.Settings = append(r.Settings, newSetting(s))

@@ -96,7 +96,7 @@ func (r *request) keep(ctx context.Context, w *bufio.Writer) error {
 	return w.Flush()
 }
 
-// gone forgets the processes of -pid that have ended, lest their numbers be others'
+// gone forgets the processes of -pid that have ended, since their numbers may be others'
 // by now, and reports whether none is left.
 func (k *keeper) gone() bool {
 	pids := k.query.PIDs

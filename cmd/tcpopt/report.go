@@ -63,7 +63,7 @@ func (j *job) print(w io.Writer, dry bool, sum *tally) {
 }
 
 // printRestore prints the command that undoes the job. It names the address too,
-// lest the descriptor be another connection's by then.
+// since the descriptor may be another connection's by then.
 func (j *job) printRestore(w io.Writer, undo change) {
 	s := j.socket
 	end, address := "-remote", s.Remote

@@ -215,7 +215,7 @@ func printJobs(w io.Writer, jobs []*job, dry bool) bool {
 		fmt.Fprintln(w, "A change lasts until the program reconnects or sets its own; new connections do not have it: -every changes those too.")
 	}
 	if listeners {
-		fmt.Fprintln(w, "A change of a listener lasts until the program listens anew or sets its own.")
+		fmt.Fprintln(w, "A change of a listener lasts until the program listens again or sets its own.")
 	}
 	return sum.left == 0 || dry
 }

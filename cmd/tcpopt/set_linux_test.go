@@ -146,7 +146,7 @@ func TestSet(t *testing.T) {
 	has(t, r.PID(), plain.FD, map[string]any{"enable": true, "idle_seconds": plain.Idle})
 	out = set(t, "-pid", r.PID(), "-fd", strconv.Itoa(all[0].FD), "-on", "-idle", "10s")
 	if !strings.Contains(out, "\n  accepted new connections inherit this: 2 connections here had the same as the listener\n") ||
-		!strings.HasSuffix(out, "\nA change of a listener lasts until the program listens anew or sets its own.\n") {
+		!strings.HasSuffix(out, "\nA change of a listener lasts until the program listens again or sets its own.\n") {
 		t.Errorf("printed\n%s", out)
 	}
 	has(t, r.PID(), all[0].FD, map[string]any{"enable": true, "idle_seconds": 10.0})
