@@ -37,6 +37,13 @@ func TestAllocs(t *testing.T) {
 		if n := testing.AllocsPerRun(100, func() { s.SetSupported(full) }); n > most {
 			t.Errorf("%s: SetSupported(%+v) allocates %v times", name, full, n)
 		}
+		elsewhere := func() {
+			if n := testing.AllocsPerRun(100, func() { s.Config() }); n > most {
+				t.Errorf("%s: with rows of another system Config allocates %v times", name, n)
+			}
+		}
+		tcpopt.WithRows(true, elsewhere)
+		tcpopt.WithPair(true, elsewhere)
 		c := full
 		if s.SetConfig(c) != nil {
 			c.UserTimeout = 0

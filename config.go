@@ -18,7 +18,8 @@ type Config struct {
 	// Idle, Interval and Count are TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT, and
 	// UserTimeout is TCP_USER_TIMEOUT or its equivalent; see the getters and setters
 	// of Socket. A zero field is "cannot be read here" when it was read and "leave
-	// alone" when it is applied; on Linux a sysctl of zero reads as zero too. A
+	// alone" when it is applied. On Linux a sysctl of zero reads as zero too, and on
+	// illumos an interval or a count that was never set. A
 	// UserTimeout of [Unbounded] is none, read and applied, so that what was read
 	// can be put back; [Socket.UserTimeout] and [Socket.SetUserTimeout] have zero
 	// for that. A socket that has no user timeout, as one of multipath TCP, refuses
@@ -98,10 +99,11 @@ func (s Socket) Config() (Config, error) {
 // no option of its own is unsupported without the other.
 func (s Socket) SetConfig(c Config) error {
 	if s.conn != nil {
-		var v visit // It escapes where Go is older than 1.26.
-		if c.addTo(&v); v.err == nil {
-			return setAll(s.conn, v.steps[:v.len])
+		v := visit{set: true} // It escapes where Go is older than 1.26.
+		if c.addTo(&v); v.err != nil {
+			return v.refusal()
 		}
+		return setAll(s.conn, v.steps[:v.len])
 	}
 	v := visit{set: true}
 	c.addTo(&v)
@@ -150,9 +152,10 @@ func (v *visit) written(c Config) (done Config) {
 	return done
 }
 
-// Validate returns the error with which [Socket.SetConfig] would refuse c on
-// every socket of this system: a field that is negative or out of range, or one
-// that the system lacks. It asks no socket.
+// Validate returns the [*OptionError] with which [Socket.SetConfig] would refuse c on
+// every socket of this system: a field that is negative, out of range or not on this
+// system, a Switch other than Leave, On and Off, or times that are too long together.
+// It asks no socket.
 func (c Config) Validate() error {
 	v := visit{set: true}
 	c.addTo(&v)

@@ -14,7 +14,9 @@ import (
 // ETIMEDOUT, or what the ICMP errors of a router or of a firewall become. On
 // Linux these are EHOSTUNREACH, ENETUNREACH, EHOSTDOWN, ENONET, ECONNREFUSED,
 // EACCES, ENOPROTOOPT, EPROTO and EOPNOTSUPP, which also matches
-// [errors.ErrUnsupported]; on other systems they are fewer.
+// [errors.ErrUnsupported]. On other Unix systems they are EHOSTUNREACH, ENETUNREACH,
+// EHOSTDOWN, ECONNREFUSED and ENOPROTOOPT, and on Windows the first four of these and
+// WSAENETRESET; on plan9, js and wasip1 there are none.
 //
 // It is false for a connection that the peer reset, since such a peer is alive;
 // for a deadline of the caller's, although that is a timeout too; and for a

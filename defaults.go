@@ -16,7 +16,7 @@ import (
 // Windows is older than version 1709 or because this process may not make one,
 // is taken from the system-wide settings of [SystemSettings], and a registry
 // value that is absent counts as the value that Microsoft documents for that.
-// A zero field is unknown; the error is not nil if nothing could be learned.
+// A zero field is unknown; there is an error only if nothing could be learned.
 //
 // Sockets of package net differ: it switches keepalive on with an idle time and
 // an interval of 15 s unless the program says otherwise.

@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// Unbounded is the time in which a dead peer is noticed by a [Config] that sets
-// no limit to it, and the user timeout of a Config that has none. It is greater
-// than any other. It prints as 2562047h47m16.854775807s, so look for it before you
+// Unbounded means no limit: the detection time of a [Config] that sets none, and the
+// user timeout of one that has none. It is greater than any other. It prints as 2562047h47m16.854775807s, so look for it before you
 // show a time to people.
 const Unbounded time.Duration = math.MaxInt64
 
@@ -76,7 +75,8 @@ func (c Config) DetectionTime() (idle, busy time.Duration) {
 // remember a silent connection for longer. It is nominal, with up to 1/8 more on
 // Linux; the peer may have a keepalive of its own that shortens it.
 //
-// It is Unbounded if keepalive is not On, and if a time that it takes is zero.
+// It is Unbounded if keepalive is not On, or if the idle time, on Linux also the
+// interval, is zero.
 // Times count as the setters round them.
 func (c Config) MaxSilence() time.Duration {
 	i, n := keepIdle.rounded(c.Idle), keepInterval.rounded(c.Interval)
@@ -97,11 +97,12 @@ func firstProbe(idle, interval time.Duration) time.Duration {
 // Within returns the Config that asks the kernel to notice a dead peer within d,
 // whether data is in flight or not: three probes; an interval of a sixth of d,
 // to the second, or more where the rest is too long for an idle time; an idle
-// time of the rest; and a user timeout of d where the system has one. d is
+// time of the rest; and a user timeout of d where the system has one. (Windows
+// before version 1703 sends ten probes, at an interval of a twentieth.) d is
 // rounded down to whole seconds. Its [Config.DetectionTime] is d; see there for
 // what is nominal about that. One lost probe does not end a connection (RFC
-// 9293, MUST-29), and idle is at most five intervals, so that a late timer costs
-// no probe.
+// 9293, MUST-29). Where the system's limits allow, idle is at most five intervals,
+// so that a late timer costs no probe.
 //
 // A d below 3 s, for which two probes are sent, or above what the system takes
 // is refused with an error that names the limit and matches [syscall.EINVAL].

@@ -21,7 +21,10 @@
 //		return err
 //	}
 //	inEffect, err := s.Config()
-//	idle, busy := inEffect.DetectionTime()
+//	if err != nil {
+//		return err
+//	}
+//	fmt.Println(inEffect.DetectionTime()) // idle and busy
 //
 // A [Socket] comes from a connection ([FromConn], also through TLS and other
 // wrappers), from a listener ([FromListener]), from a Control function before
@@ -57,7 +60,7 @@
 // that a time which is not zero never becomes zero. A value out of range is
 // refused with [syscall.EINVAL] before any system call. Every
 // error of a method of [Socket] is an [*OptionError] that names the option; a
-// closed connection is [net.ErrClosed]. Getters and setters do not allocate on a
+// closed connection is [net.ErrClosed], but not to [FromFD]. Getters and setters do not allocate on a
 // descriptor or, built with Go 1.26 or later, on a [*net.TCPConn] or through TLS;
 // that was measured on Linux and, for Windows, in Wine.
 //
@@ -81,7 +84,7 @@
 //     keepalive is switched on late. (Its TCP was run: FreeBSD 13.0 and NetBSD
 //     7.99.34. The others by their sources.)
 //
-// Where it must be late, write to the peer right after the call: its
+// If you must set options late, write to the peer right after the call: its
 // acknowledgment starts everything over.
 //
 // # Who else sets these
@@ -122,9 +125,9 @@
 //
 // Linux is where this was measured, on amd64 and 386, and on arm64, s390x and
 // mips by way of qemu's user mode. Windows was run under Wine 8.0 and 10.0, which
-// answer as versions before 1709 and as Windows 10. Of NetBSD 7.99.34 and FreeBSD
-// 13.0 its TCP was run: the kernel's own code in a process, beside a Linux peer
-// whose cable was cut, and not this package on it. For the rest, these systems
+// answer as versions before 1709 and as Windows 10. The TCP of NetBSD 7.99.34 and
+// FreeBSD 13.0 was run, but not this package on them: the kernel's own code in a
+// process, beside a Linux peer whose cable was cut. For the rest, these systems
 // and the others are compiled only; their rows come from kernel sources and
 // manuals.
 //

@@ -76,6 +76,28 @@ func TestControlCallsTwice(t *testing.T) {
 	}
 }
 
+// TestControlFails has a RawConn that reports an error after all was done.
+func TestControlFails(t *testing.T) {
+	client, _ := connect(t, "tcp4", false)
+	rc, err := client.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := tcpopt.FromRawConn(failingRawConn{rc}).SetSupported(full)
+	var oe *tcpopt.OptionError
+	if got != full || !errors.Is(err, errControl) || !errors.As(err, &oe) || oe.Option != tcpopt.UserTimeoutRow.Label() {
+		t.Errorf("SetSupported = %+v, %v, want %+v and the error for the first option", got, err, full)
+	}
+}
+
+var errControl = errors.New("control")
+
+type failingRawConn struct{ syscall.RawConn }
+
+func (c failingRawConn) Control(f func(uintptr)) error {
+	return errors.Join(c.RawConn.Control(f), errControl)
+}
+
 type eagerRawConn struct{ syscall.RawConn }
 
 func (c eagerRawConn) Control(f func(uintptr)) error {

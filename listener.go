@@ -21,7 +21,8 @@ import (
 // [errors.ErrUnsupported] for what was left out. Accept waits for failed to return.
 //
 // If this system refuses c, or supports nothing of it, no connection is accepted:
-// Accept returns that error. A c that is zero sets nothing.
+// Accept returns that error. A c that is zero sets nothing. If l is nil, the error
+// matches [syscall.EINVAL].
 //
 // The result of a [*net.TCPListener] has its methods too: AcceptTCP, which also
 // sets c, SetDeadline, File and SyscallConn. Where connections inherit from a

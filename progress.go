@@ -14,13 +14,13 @@ type Progress struct {
 	Unread   uint64        // bytes received that this program has yet to read
 	Acked    uint64        // bytes of ours that the peer's kernel acknowledged
 	Pending  uint64        // bytes written and not acknowledged yet
-	Silence  time.Duration // since anything arrived from the peer; negative if the OS does not report it
+	Silence  time.Duration // since anything arrived from the peer, to the millisecond; negative if the OS does not report it
 	Probes   int           // keepalive and window probes sent since then and unanswered; -1 if the OS does not report it
 	Aborted  bool          // the connection is over: given up by the kernel, reset, or closed by both ends
 }
 
 // Progress returns the kernel's counters: TCP_INFO, SIOCINQ and SIOCOUTQ on Linux
-// 4.3 and later, TCP_CONNECTION_INFO on macOS and iOS, TCP_INFO on FreeBSD,
+// 4.1 and later, TCP_CONNECTION_INFO on macOS and iOS, TCP_INFO on FreeBSD,
 // SIO_TCP_INFO on Windows 10 version 1703 and later, and FIONREAD on these three.
 // On other systems and on a connection that speaks multipath TCP, whose counters
 // would be those of one path, the error matches [errors.ErrUnsupported].

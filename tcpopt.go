@@ -49,7 +49,8 @@ const (
 // options are set for all of them, and [Socket.Progress] is about all of them. Do
 // not call FromConn while c may be exchanging its connection.
 //
-// FromConn changes nothing on c.
+// FromConn changes nothing on c. It does not notice that a [*net.TCPConn] is closed;
+// anything else it asks, and for a closed one the error matches [net.ErrClosed].
 func FromConn(c net.Conn) (Socket, error) { return fromConn(c) }
 
 // FromListener returns the Socket of l, whose keepalive package net overwrites on
@@ -67,16 +68,17 @@ func FromConn(c net.Conn) (Socket, error) { return fromConn(c) }
 //
 // l is a [*net.TCPListener], another listener that implements [syscall.Conn], or one
 // that embeds a net.Listener, as those of [crypto/tls.NewListener] and [NewListener]
-// do. On Linux, in a program whose go.mod says go 1.24 or later, a listener of
-// package net speaks multipath TCP unless [net.ListenConfig.SetMultipathTCP] says
-// no; such a listener has no user timeout.
+// do; the errors are those of [FromConn], and [net.ErrClosed] for a closed listener. On
+// Linux, in a program whose go.mod says go 1.24 or later, a listener of package net
+// speaks multipath TCP unless [net.ListenConfig.SetMultipathTCP] says no; such a
+// listener has no user timeout.
 func FromListener(l net.Listener) (Socket, error) { return fromListener(l) }
 
 // FromRawConn returns the Socket of rc, as [net.Dialer.Control] and
 // [net.ListenConfig.Control] get it before connect and before bind. Each call
 // first asks whether rc is a TCP socket; if it is not, the error matches
 // [errors.ErrUnsupported], although many systems would accept SO_KEEPALIVE on
-// any socket and do nothing with it.
+// any socket and do nothing with it. A nil rc gives the zero Socket.
 //
 // Package net sets its own keepalive after Control, on every connection that
 // it dials or accepts, unless the KeepAlive field of the [net.Dialer] or
@@ -106,9 +108,9 @@ func FromRawConn(rc syscall.RawConn) Socket { return Socket{raw: rc} }
 func FromFD(fd uintptr) Socket { return Socket{fd: fd, kind: descriptor} }
 
 // KeepAlive reports whether the system probes the peer of a silent connection:
-// SO_KEEPALIVE, RFC 9293 section 3.8.4. While the sysctl
-// net.inet.tcp.always_keepalive is not 0, the system probes where it is off as
-// well: FreeBSD and DragonFly, where it is 1 by default, macOS and OpenBSD.
+// SO_KEEPALIVE, RFC 9293 section 3.8.4. The sysctl net.inet.tcp.always_keepalive
+// makes the system probe where it is off as well: on FreeBSD and DragonFly by
+// default, on macOS and OpenBSD if an administrator sets it.
 //
 // On plan9, js and wasip1 a socket has no options, and the error of this and of
 // every other getter and setter matches [errors.ErrUnsupported].
@@ -119,7 +121,9 @@ func (s Socket) KeepAlive() (bool, error) {
 
 // SetKeepAlive switches keepalive on or off and changes nothing else. On Linux
 // the first probe is due a whole idle time after the switch, however long the
-// connection was silent before.
+// connection was silent before. On macOS, the BSDs and illumos, a late switch may end
+// a healthy connection; see "Set early" in the package documentation. Errors are those
+// of [Socket.KeepAlive].
 func (s Socket) SetKeepAlive(on bool) error {
 	n := int64(0)
 	if on {
@@ -176,13 +180,13 @@ func (s Socket) KeepAliveInterval() (time.Duration, error) {
 // negative and out of range are refused, as by [Socket.SetKeepAliveIdle]; the
 // error matches [errors.ErrUnsupported] where that of SetKeepAliveIdle does.
 // illumos takes at most 60 s. On Linux a probe that is already scheduled keeps
-// its time.
+// its time. Set it early, as the idle time.
 func (s Socket) SetKeepAliveInterval(d time.Duration) error {
 	return s.setDuration(&keepInterval, d)
 }
 
-// KeepAliveCount returns after how many unanswered probes the connection is
-// given up: TCP_KEEPCNT. Where it was never set it is the system's default;
+// KeepAliveCount returns how many unanswered probes end the connection:
+// TCP_KEEPCNT. Where it was never set it is the system's default;
 // illumos answers 0. OpenBSD has 8 and Windows before version 1703 has 10 built
 // in, and that is the answer there. On Linux the count has no effect while the
 // user timeout is set, see [Socket.SetUserTimeout].
@@ -191,8 +195,7 @@ func (s Socket) KeepAliveCount() (int, error) {
 	return int(n), err
 }
 
-// SetKeepAliveCount sets after how many unanswered probes the connection is
-// given up. Zero, negative and out of range are refused as by
+// SetKeepAliveCount sets how many unanswered probes end the connection. Zero, negative and out of range are refused as by
 // [Socket.SetKeepAliveIdle]. With 1, a single lost packet ends a healthy
 // connection (RFC 9293, MUST-29). The error matches [errors.ErrUnsupported] on
 // OpenBSD, on Windows before version 1703, plan9, js and wasip1.
@@ -229,8 +232,8 @@ func (s Socket) UserTimeout() (time.Duration, error) {
 // given up at the first probe that is due after d, and a peer that acknowledges
 // but keeps its window shut for d is given up as well (tcp(7)). Set before
 // connect, it also bounds connect: a short one ends connect, after at least
-// 1 s, and a long one lengthens it by a few SYNs (6.18: with the sysctl
-// tcp_syn_retries at 2 from 7 s to 11 s).
+// 1 s, and a long one lengthens it by a few SYNs (measured on 6.18: 7 s became 11 s with
+// the sysctl tcp_syn_retries at 2). Set it early: the silence before the call counts.
 //
 // FreeBSD, macOS and illumos look at it only when they retransmit, so that it may
 // take up to twice as long; macOS counts from the first retransmission (by their
@@ -241,7 +244,7 @@ func (s Socket) SetUserTimeout(d time.Duration) error {
 
 // An OptionError names the option that could not be read or set. It matches
 // [errors.ErrUnsupported] if the system, its kernel or this socket has no such
-// option, [net.ErrClosed] if the connection is closed, and [syscall.EINVAL] if
+// option, [net.ErrClosed] if the connection is closed (not of [FromFD]), and [syscall.EINVAL] if
 // the value was refused before the kernel was asked.
 type OptionError struct {
 	Op     string // "get" or "set"

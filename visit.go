@@ -61,7 +61,7 @@ func getAlone(c *net.TCPConn, o *option) (int64, error) {
 	return answer.n, nil
 }
 
-// setAll is the same for values that were checked.
+// setAll sets values that were checked, in order, up to the first refusal.
 func setAll(c *net.TCPConn, steps []step) error {
 	if len(steps) == 0 {
 		return nil
@@ -125,7 +125,7 @@ func (v *visit) refusal() error {
 	return &OptionError{op, cmp.Or(v.at, v.steps[0].option, &keepAlive).label, v.err}
 }
 
-// control reaches the descriptor of what is no connection of package net.
+// control reaches the descriptor of what is no [*net.TCPConn].
 func (s Socket) control(v *visit) error {
 	if s.kind == descriptor {
 		v.run(s.fd)
@@ -157,7 +157,7 @@ type visit struct {
 	len   uint8
 	done  uint8   // how many of the steps
 	ask   bool    // first ask whether the socket is TCP
-	spare bool    // what this socket lacks reads as 0 and is not set
+	spare bool    // what this system or socket lacks reads as 0 and is not set
 	ran   bool    // the descriptor was reached
 	at    *option // which err is about; nil: the first
 	err   error
@@ -227,7 +227,7 @@ func (v *visit) inherited() bool {
 }
 
 func (v *visit) run(fd uintptr) {
-	v.ran, v.done, v.err = true, 0, nil // A RawConn may run it twice.
+	v.ran, v.done, v.at, v.err = true, 0, nil, nil // A RawConn may run it twice.
 	if v.ask {
 		if v.err = askTCP(fd); v.err != nil {
 			return
@@ -246,13 +246,16 @@ func (v *visit) run(fd uintptr) {
 		case at.present():
 			call = "getsockopt"
 			at.n, err = getsockopt(fd, at.option)
+		case v.spare && at.system == "" && at.fixed == 0:
+			at.lacks = true // Without the error, which would allocate.
 		default:
 			at.n, err = at.implied()
 		}
-		if err != nil && v.spare && lacksOption(err) {
-			at.lacks, err = true, nil
-		}
-		if err != nil {
+		switch {
+		case err == nil:
+		case v.spare && call != "" && lacksOption(err):
+			at.lacks = true
+		default:
 			if call != "" {
 				err = at.refused(call, err)
 			}

@@ -137,10 +137,10 @@ func tableOf[T any](columns []column[T], rows []T) *table {
 		heads[i] = columns[i].head
 	}
 	t := newTable(heads...)
-	rest, half := newTable(make([]string, len(columns))...), len(rows)/2
-	rest.ends = nil
+	half := len(rows) / 2
+	rest := &table{columns: len(columns), widths: make([]int, len(columns)), ascii: true}
 	done := make(chan bool)
-	go func() { // It is half of the time, for another processor.
+	go func() { // Half of the rows, on another processor.
 		fillTable(rest, columns, rows[half:], len(rows)-half)
 		close(done)
 	}()
@@ -150,11 +150,11 @@ func tableOf[T any](columns []column[T], rows []T) *table {
 	return t
 }
 
-// fillTable adds rows to t, which is to have room for so many.
+// fillTable adds rows to t, and makes room for as many as room says.
 func fillTable[T any](t *table, columns []column[T], rows []T, room int) {
 	for i := range rows {
 		if i == 1 { // Growing step by step would copy all of it many times.
-			t.text = slices.Grow(t.text, room*len(t.text))
+			t.text = slices.Grow(t.text, room*min(len(t.text), 256))
 			t.ends = slices.Grow(t.ends, room*len(columns))
 		}
 		for _, c := range columns {

@@ -53,7 +53,7 @@ func runLs(v *verb, args []string, stdout io.Writer) error {
 	if *asJSON {
 		err = writeJSON(w, newListing(c, by))
 	} else {
-		// Little is garbage of what is allocated from here to the end.
+		// Little of what is allocated from here on is garbage.
 		defer debug.SetGCPercent(debug.SetGCPercent(-1))
 		printCensus(w, c, by, t)
 	}

@@ -89,7 +89,7 @@ func tenths(d time.Duration) time.Duration { return d.Round(100 * time.Milliseco
 
 // printable is a name that somebody else chose, fit for a terminal and a label.
 func printable(s string) string {
-	if isASCII(s) {
+	if printableASCII(s) {
 		return s
 	}
 	return strings.Map(func(r rune) rune {
@@ -100,8 +100,8 @@ func printable(s string) string {
 	}, s)
 }
 
-// isASCII reports whether s is of printable ASCII alone, as most names are.
-func isASCII(s string) bool {
+// printableASCII reports whether s has nothing else, as most names do.
+func printableASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {
 			return false
