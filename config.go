@@ -99,7 +99,8 @@ func (s Socket) Config() (Config, error) {
 // no option of its own is unsupported without the other.
 func (s Socket) SetConfig(c Config) error {
 	if s.conn != nil {
-		v := visit{set: true} // It escapes where Go is older than 1.26.
+		var v visit // It escapes where Go is older than 1.26.
+		v.set = true
 		if c.addTo(&v); v.err != nil {
 			return v.refusal()
 		}

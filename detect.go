@@ -7,8 +7,8 @@ import (
 )
 
 // Unbounded means no limit: the detection time of a [Config] that sets none, and the
-// user timeout of one that has none. It is greater than any other. It prints as 2562047h47m16.854775807s, so look for it before you
-// show a time to people.
+// user timeout of one that has none. It is greater than any other time. It prints as
+// 2562047h47m16.854775807s, so look for it before you show a time to people.
 const Unbounded time.Duration = math.MaxInt64
 
 // DetectionTime returns how long a dead peer goes unnoticed at worst on a socket

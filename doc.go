@@ -55,14 +55,14 @@
 // Nothing is set that was not asked for: a zero field of a [Config] is left alone,
 // and this package has no defaults of its own. Nothing is silently ignored: what
 // the system, its kernel or the socket lacks is an error that matches
-// [errors.ErrUnsupported], and [Socket.SetSupported] is how to ask for best
-// effort: it returns what it set. Times are rounded up to the system's unit, so
-// that a time which is not zero never becomes zero. A value out of range is
-// refused with [syscall.EINVAL] before any system call. Every
-// error of a method of [Socket] is an [*OptionError] that names the option; a
-// closed connection is [net.ErrClosed], but not to [FromFD]. Getters and setters do not allocate on a
-// descriptor or, built with Go 1.26 or later, on a [*net.TCPConn] or through TLS;
-// that was measured on Linux and, for Windows, in Wine.
+// [errors.ErrUnsupported], and [Socket.SetSupported] is how to ask for best effort:
+// it returns what it set. Times are rounded up to the system's unit, so that a time
+// which is not zero never becomes zero. A value out of range is refused with
+// [syscall.EINVAL] before any system call. Every error of a method of [Socket] is
+// an [*OptionError] that names the option; a closed connection is [net.ErrClosed],
+// but not to [FromFD]. Getters and setters do not allocate on a descriptor or,
+// built with Go 1.26 or later, on a [*net.TCPConn] or through TLS; that was
+// measured on Linux and, for Windows, in Wine.
 //
 // # Set early
 //

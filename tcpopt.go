@@ -195,10 +195,11 @@ func (s Socket) KeepAliveCount() (int, error) {
 	return int(n), err
 }
 
-// SetKeepAliveCount sets how many unanswered probes end the connection. Zero, negative and out of range are refused as by
-// [Socket.SetKeepAliveIdle]. With 1, a single lost packet ends a healthy
-// connection (RFC 9293, MUST-29). The error matches [errors.ErrUnsupported] on
-// OpenBSD, on Windows before version 1703, plan9, js and wasip1.
+// SetKeepAliveCount sets how many unanswered probes end the connection. Zero,
+// negative and out of range are refused as by [Socket.SetKeepAliveIdle]. With 1, a
+// single lost packet ends a healthy connection (RFC 9293, MUST-29). The error
+// matches [errors.ErrUnsupported] on OpenBSD, on Windows before version 1703,
+// plan9, js and wasip1.
 //
 // Set it early. On Linux probes that are out already count: with n of them
 // unanswered the connection ends at the next that is due, even on a path that
@@ -229,11 +230,11 @@ func (s Socket) UserTimeout() (time.Duration, error) {
 // [Socket.UserTimeout], the error matches [errors.ErrUnsupported].
 //
 // On Linux a user timeout also takes the place of count: a silent connection is
-// given up at the first probe that is due after d, and a peer that acknowledges
-// but keeps its window shut for d is given up as well (tcp(7)). Set before
-// connect, it also bounds connect: a short one ends connect, after at least
-// 1 s, and a long one lengthens it by a few SYNs (measured on 6.18: 7 s became 11 s with
-// the sysctl tcp_syn_retries at 2). Set it early: the silence before the call counts.
+// given up at the first probe that is due after d, and a peer that acknowledges but
+// keeps its window shut for d is given up as well (tcp(7)). Set before connect, it
+// also bounds connect: a short one ends connect, after at least 1 s, and a long one
+// lengthens it by a few SYNs (measured on 6.18: 7 s became 11 s with the sysctl
+// tcp_syn_retries at 2). Set it early: the silence before the call counts.
 //
 // FreeBSD, macOS and illumos look at it only when they retransmit, so that it may
 // take up to twice as long; macOS counts from the first retransmission (by their
@@ -244,8 +245,8 @@ func (s Socket) SetUserTimeout(d time.Duration) error {
 
 // An OptionError names the option that could not be read or set. It matches
 // [errors.ErrUnsupported] if the system, its kernel or this socket has no such
-// option, [net.ErrClosed] if the connection is closed (not of [FromFD]), and [syscall.EINVAL] if
-// the value was refused before the kernel was asked.
+// option, [net.ErrClosed] if the connection is closed (not of [FromFD]), and
+// [syscall.EINVAL] if the value was refused before the kernel was asked.
 type OptionError struct {
 	Op     string // "get" or "set"
 	Option string // as the system's manual names it: "TCP_KEEPIDLE"
