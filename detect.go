@@ -96,16 +96,16 @@ func firstProbe(idle, interval time.Duration) time.Duration {
 
 // Within returns the Config that asks the kernel to notice a dead peer within d,
 // whether data is in flight or not: three probes; an interval of a sixth of d,
-// to the second, or more where the rest is too long for an idle time; an idle
-// time of the rest; and a user timeout of d where the system has one. (Windows
+// to the second, or more where the rest is too long for an idle time; the rest as
+// idle time; and a user timeout of d where the system has one. (Windows
 // before version 1703 sends ten probes, at an interval of a twentieth.) d is
 // rounded down to whole seconds. Its [Config.DetectionTime] is d; see there for
 // what is nominal about that. One lost probe does not end a connection (RFC
 // 9293, MUST-29). Where the system's limits allow, idle is at most five intervals,
 // so that a late timer costs no probe.
 //
-// A d below 3 s, for which two probes are sent, or above what the system takes
-// is refused with an error that names the limit and matches [syscall.EINVAL].
+// Within refuses a d below 3 s, for which two probes are sent, or above what the
+// system takes, with an error that names the limit and matches [syscall.EINVAL].
 // Where a socket has no times of its own (OpenBSD, plan9, js, wasip1), the error
 // matches [errors.ErrUnsupported]. With an error the Config is zero. The least
 // is more on Solaris, 30 s; the most is 36h24m28s on Linux.

@@ -18,7 +18,8 @@ import (
 // as [Socket.SetSupported] does, so a client that speaks multipath TCP gets all of
 // it but the user timeout. If something was refused or left out, Accept first calls
 // failed, if that is not nil, with the connection and an error, which matches
-// [errors.ErrUnsupported] for what was left out. Accept waits for failed to return.
+// [errors.ErrUnsupported] for what was left out and for a connection that is not TCP.
+// Accept waits for failed to return.
 //
 // If this system refuses c, or supports nothing of it, no connection is accepted:
 // Accept returns that error. A c that is zero sets nothing. If l is nil, the error

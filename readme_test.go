@@ -222,6 +222,7 @@ func readmeSwitch(s tcpopt.Socket) error {
 
 func readmeDeadPeer(t *testing.T, conn, peer net.Conn) {
 	tcpopttest.Silence(t, peer) // the far end of conn, a net.Conn in this process
+	conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 	_, err := conn.Read(make([]byte, 1))
 	if !tcpopt.IsDeadPeer(err) {
 		t.Errorf("Read: %v, want the verdict on a dead peer", err)

@@ -81,7 +81,7 @@ func newCompletedVerb(v *verb) completedVerb {
 		c.Operand, c.Words = "shell", shells
 	}
 	for _, f := range v.flags() {
-		value, help := flag.UnquoteUsage(f)
+		value, help := usageOf(f)
 		_, repeated := f.Value.(repeatable)
 		d := completedFlag{Name: f.Name, Value: value, Repeated: repeated}
 		d.Help, _, _ = strings.Cut(help, ";")

@@ -30,11 +30,11 @@ func (sel *selection) flags(flags *flag.FlagSet) {
 	flags.Var(wordsFlag{&q.Units, "name of a unit, a container or a pod"}, "unit", "only sockets of processes in this `unit`, by their cgroup: a systemd unit, such as nginx or nginx.service; a container, by 12 or more digits that its ID begins with; or a pod, by its UID; may be repeated")
 	flags.Var(patternsFlag{&q.Local}, "local", "only sockets with this local `address`: ADDR, CIDR, :port, ADDR:port or CIDR:port; may be repeated")
 	flags.Var(patternsFlag{&q.Remote}, "remote", "only sockets with this remote `address`: ADDR, CIDR, :port, ADDR:port or CIDR:port; may be repeated")
-	flags.Var(statesFlag{&q.States}, "state", "only sockets in this state, as ss(8) names it; may be repeated: `"+strings.Join(census.States(), "|")+"`")
+	flags.Var(statesFlag{&q.States}, "state", "only sockets in this state, as ss(8) names it; may be repeated `"+strings.Join(census.States(), "|")+"`")
 	flags.Var(wordsFlag{&q.NetNS, "number or the name of a network namespace"}, "netns", "only sockets of this network `namespace`: its number, as lsns -t net shows it, or its name for ip netns; may be repeated")
 	flags.BoolVar(&sel.without, "without-keepalive", false, "only sockets whose keepalive is off")
 	flags.Var(timeFlag{d: &sel.slower}, "slower", "only sockets that need longer than this `time` to notice a dead peer while they are idle")
-	flags.Var(timeFlag{d: &sel.quieter}, "quieter", "only sockets that may carry nothing for longer than this `time` while they are idle, so that a NAT router or load balancer may forget them; without keepalive that is for ever. The time is nominal: Linux may send a probe up to 1/8 later")
+	flags.Var(timeFlag{d: &sel.quieter}, "quieter", "only sockets that may carry nothing for longer than this `time` while they are idle, so that a NAT router or load balancer may forget them, and all sockets without keepalive. The time is nominal: Linux may send a probe up to 1/8 later")
 	flags.BoolVar(&sel.suspect, "suspect", false, "only connections with unanswered probes, stuck data or a shut window")
 }
 

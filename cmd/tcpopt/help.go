@@ -22,7 +22,7 @@ func (v *verb) printHelp(w io.Writer) {
 	fmt.Fprint(w, wrap("usage: tcpopt ", "       ", strings.TrimSpace(v.name+" "+v.args)))
 	fmt.Fprint(w, wrap("  ", "  ", v.help))
 	for _, f := range v.flags() {
-		value, help := flag.UnquoteUsage(f)
+		value, help := usageOf(f)
 		fmt.Fprintf(w, "%s\n%s", strings.TrimRight("  -"+f.Name+" "+value, " "), wrap("    \t", "    \t", help))
 	}
 	for _, part := range v.words {
@@ -36,6 +36,16 @@ func (v *verb) printHelp(w io.Writer) {
 		fmt.Fprintln(w)
 	}
 	fmt.Fprintf(w, "example: %s\n", v.example)
+}
+
+// usageOf is flag.UnquoteUsage, with words to choose from in one place only: they stand
+// at the end of the text.
+func usageOf(f *flag.Flag) (value, help string) {
+	value, help = flag.UnquoteUsage(f)
+	if strings.Contains(value, "|") {
+		help = strings.TrimSuffix(help, " "+value)
+	}
+	return value, help
 }
 
 // wrap is wrapAt the width of help.

@@ -27,7 +27,7 @@ func runLs(v *verb, args []string, stdout io.Writer) error {
 	flags.BoolFunc("off", "", func(string) error {
 		return errors.New("that is what set does; -without-keepalive lists the sockets whose keepalive is off")
 	})
-	flags.Var(wordFlag{&by, kindWords()}, "by", "print totals by `"+strings.Join(kindWords(), "|")+"`, that is by command, remote address without its port, command line, user, systemd unit or container, or network namespace")
+	flags.Var(wordFlag{&by, kindWords()}, "by", "print totals by command, remote address without its port, command line, user, systemd unit or container, or network namespace `"+strings.Join(kindWords(), "|")+"`")
 	check := flags.Bool("check", false, "exit with status 3 if anything matches")
 	asJSON := flags.Bool("json", false, "print a JSON object")
 	var wide wideFlag
@@ -159,7 +159,7 @@ func printUnreadable(w io.Writer, c *census.Census, force string) {
 			if all > named {
 				who, more = who[:named], fmt.Sprintf(" and %d more", all-named)
 			}
-			fmt.Fprintf(w, "  %d %s: %s%s\n", all, what, strings.Join(who, ", "), more)
+			fmt.Fprintf(w, "  %s%s: %s\n", strings.Join(who, ", "), more, what)
 		}
 	}
 	if c.Uncounted > 0 {
@@ -172,6 +172,6 @@ func printUnreadable(w io.Writer, c *census.Census, force string) {
 		fmt.Fprintln(w, "the kernel has no kcmp(2), or it is forbidden: descriptors that a thread has to itself are not seen")
 	}
 	if c.Unowned != nil && *c.Unowned > 0 {
-		fmt.Fprintf(w, "%s of this network namespace with no owner among the processes read\n", plural(*c.Unowned, "socket"))
+		fmt.Fprintf(w, "%s of this network namespace in no process that could be read\n", plural(*c.Unowned, "socket"))
 	}
 }

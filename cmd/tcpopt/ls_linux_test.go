@@ -424,8 +424,8 @@ func TestLsDenied(t *testing.T) {
 	for _, line := range []string{
 		"0 sockets, 0 without keepalive, 0 suspect\n",
 		"2 processes could not be read:\n",
-		"  1 their descriptors may not be listed without CAP_SYS_PTRACE, or as their user if they are dumpable: " + private.PID() + " " + commandOf(t, private.PID()) + "\n",
-		"  1 no such process: " + gone + "\n",
+		"  " + private.PID() + " " + commandOf(t, private.PID()) + ": their descriptors may not be listed without CAP_SYS_PTRACE, or as their user if they are dumpable\n",
+		"  " + gone + ": no such process\n",
 	} {
 		if !strings.Contains(text, line) {
 			t.Errorf("no %q in\n%s", line, text)

@@ -114,7 +114,7 @@ func TestMisuse(t *testing.T) {
 		{"a descriptor twice", "set -pid 1 -fd 3 -fd 4 -on", "-fd: given twice"},
 		{"zone of a global address", "ls -remote 2001:db8::1%eth0", "only a link-local address has a zone"},
 		{"IPv6 network and port without brackets", "ls -remote fd00::/8:80", "want ADDR"},
-		{"set without sockets", "set -pid 1 -on", "-suspect or -all is needed"},
+		{"set without sockets", "set -pid 1 -on", "-quieter or -suspect is needed"},
 		{"set of processes in two ways", "set -name x -pid 1 -all -on", "-pid and -name exclude each other"},
 		{"set nothing", "set -pid 1 -all", "set what?"},
 		{"set all and one", "set -pid 1 -all -fd 3 -on", "-all excludes"},

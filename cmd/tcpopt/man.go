@@ -70,8 +70,8 @@ func printMan(w io.Writer, version, date string) {
 
 func (v *verb) printFlags(w io.Writer) {
 	for _, f := range v.flags() {
-		value, help := flag.UnquoteUsage(f)
-		fmt.Fprintf(w, ".TP\n.B %s\n%s\n", strings.TrimSpace(roff("-"+f.Name)+" "+"\\fI"+strings.ReplaceAll(roff(value), "|", `|\:`)+"\\fR"), fill(strings.ReplaceAll(help, "|", " | ")))
+		value, help := usageOf(f)
+		fmt.Fprintf(w, ".TP\n.B %s\n%s\n", strings.TrimSpace(roff("-"+f.Name)+" "+"\\fI"+strings.ReplaceAll(roff(value), "|", `|\:`)+"\\fR"), fill(help))
 	}
 	for _, part := range v.words {
 		fmt.Fprintf(w, ".PP\n%s\n", fill(part.title))

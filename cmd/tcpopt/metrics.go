@@ -44,7 +44,7 @@ func runMetrics(v *verb, args []string, stdout io.Writer) error {
 		return nil
 	})
 	by := "command"
-	flags.Var(wordFlag{&by, []string{"command", "user", "unit", "netns"}}, "by", "count by `command|user|unit|netns`, that is by command, the default, or by user, systemd unit or container, or network namespace")
+	flags.Var(wordFlag{&by, []string{"command", "user", "unit", "netns"}}, "by", "count by command, the default, or by user, systemd unit or container, or network namespace `command|user|unit|netns`")
 	flags.Var(timeFlag{d: &every, least: time.Second}, "every", "with -o: replace the file again after each `time`, until interrupted")
 	if err := v.parse(&flags, args, stdout); err != nil {
 		return err

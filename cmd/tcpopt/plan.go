@@ -62,6 +62,7 @@ func runPlan(v *verb, args []string, stdout io.Writer) error {
 		for _, t := range targets() {
 			fmt.Fprintf(w, "%-10s  %s\n", t.name, t.title)
 		}
+		fmt.Fprintf(w, "%-10s  every one of these\n", all)
 		return w.Flush()
 	}
 	if within == nil {
@@ -153,7 +154,7 @@ func (p *plan) print(w io.Writer) {
 	if c.UserTimeout > 0 {
 		timeout = short(c.UserTimeout)
 	}
-	fmt.Fprintf(w, "To notice a dead peer within %s, a TCP socket on %s is given\n", short(p.within), runtime.GOOS)
+	fmt.Fprintf(w, "To notice a dead peer within %s, set on a TCP socket of %s:\n", short(p.within), runtime.GOOS)
 	fmt.Fprintf(w, "  keepalive     %s\n", onOff(c.KeepAlive == tcpopt.On))
 	fmt.Fprintf(w, "  idle          %s\n", short(c.Idle))
 	fmt.Fprintf(w, "  interval      %s\n", short(c.Interval))

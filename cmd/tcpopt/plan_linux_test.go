@@ -19,7 +19,7 @@ import (
 	"github.com/tcpopt/tcpopt/internal/netlab"
 )
 
-const planOf30s = `To notice a dead peer within 30s, a TCP socket on linux is given
+const planOf30s = `To notice a dead peer within 30s, set on a TCP socket of linux:
   keepalive     on
   idle          15s
   interval      5s
@@ -103,7 +103,8 @@ backend servers
 
 == systemd: systemd, NAME.socket beside NAME.service
 
-# Accepted connections inherit this. There is no user timeout:
+# Accepted connections inherit this, unless the service sets its own after
+# accept, as package net of Go does. There is no user timeout:
 # net.ipv4.tcp_retries2 limits data in flight.
 [Unit]
 Description=Notices dead peers

@@ -228,7 +228,7 @@ func TestPlan(t *testing.T) {
 		if status := run([]string{"plan", d.String()}, &stdout, &stderr); status != 0 {
 			t.Errorf("plan %v: status %d, stderr %q", d, status, &stderr)
 		}
-		for _, words := range []string{"on " + runtime.GOOS + " is given\n", "\n  idle          " + short(c.Idle) + "\n", "\n  " + busyDetection(busy, nil, short) + " ", "dead, by "} {
+		for _, words := range []string{"set on a TCP socket of " + runtime.GOOS + ":\n", "\n  idle          " + short(c.Idle) + "\n", "\n  " + busyDetection(busy, nil, short) + " ", "dead, by "} {
 			if !strings.Contains(stdout.String(), words) {
 				t.Errorf("plan %v: no %q in\n%s", d, words, &stdout)
 			}

@@ -51,8 +51,15 @@ func runSet(v *verb, args []string, stdout io.Writer) error {
 		return err
 	}
 	errs := failures(c, &r.query, "-force cgroup")
+	w := terminalOf(stdout).writer(stdout)
+	sayUnreadable := func() {
+		if !namesProcesses(&r.query) { // Of processes that were asked for, failures says it.
+			printUnreadable(w, c, "-force cgroup")
+		}
+	}
 	if len(c.Sockets) == 0 && len(errs) == 0 {
-		return r.nothing()
+		sayUnreadable()
+		return errors.Join(r.nothing(), w.Flush())
 	}
 	var jobs []*job
 	differ := 0
@@ -81,11 +88,8 @@ func runSet(v *verb, args []string, stdout io.Writer) error {
 			j.accepted = explainAccepted(j, acceptedBy)
 		}
 	}
-	w := terminalOf(stdout).writer(stdout)
 	whole := printJobs(w, jobs, r.dry)
-	if !namesProcesses(&r.query) {
-		printUnreadable(w, c, "-force cgroup") // Of processes that were asked for, failures says it.
-	}
+	sayUnreadable()
 	if err := errors.Join(append(errs, w.Flush())...); err != nil {
 		return err
 	}
@@ -98,7 +102,7 @@ func runSet(v *verb, args []string, stdout io.Writer) error {
 func (r *request) flags(flags *flag.FlagSet) {
 	r.selection.flags(flags)
 	flags.Var(fdFlag{&r.query.FD}, "fd", "the socket at descriptor `F` of the process; it may listen")
-	flags.BoolVar(&r.all, "all", false, "all connections of the process")
+	flags.BoolVar(&r.all, "all", false, "all connections of the processes that are selected")
 	flags.Var(timeFlag{d: &r.within}, "within", "set keepalive and a user timeout so that a dead peer is noticed within this `time`")
 	flags.BoolVar(&r.noTimeout, "no-user-timeout", false, "with -within: leave the user timeout alone")
 	flags.BoolVar(&r.on, "on", false, "switch keepalive on")
@@ -108,11 +112,11 @@ func (r *request) flags(flags *flag.FlagSet) {
 	flags.Var(countFlag{&r.change.count}, "count", "the `number` of unanswered probes that end a connection")
 	flags.Var(timeFlag{d: &r.change.timeout, zero: true}, "user-timeout", "the `time` that data may stay unacknowledged; 0: the limit of the system")
 	flags.BoolVar(&r.dry, "dry-run", false, "print what would change, and change nothing")
-	flags.BoolVar(&r.yes, "yes", false, fmt.Sprintf("change more than %d sockets", unasked))
+	flags.BoolVar(&r.yes, "yes", false, fmt.Sprintf("change as many sockets as there are, also more than %d", unasked))
 	flags.Var(timeFlag{d: &r.every, least: time.Second}, "every", "look again after each `time`, change new connections too, and print only changes, until interrupted")
 	flags.Var(forceFlag{words: []forceWord{
 		{"silent", &r.force.silent}, {"unacked", &r.force.unacked}, {"window", &r.force.window}, {"cgroup", &r.query.Force},
-	}}, "force", "lift a guard, though that may end a living connection: `silent|unacked|window|cgroup`, or several with commas. silent: the peer has not answered; unacked: data is unacknowledged; window: the peer's window is shut; cgroup: the process is in another net_cls or net_prio cgroup")
+	}}, "force", "skip a safety check, though that may end a living connection, or several with commas. silent: the peer has not answered; unacked: data is unacknowledged; window: the peer's window is shut; cgroup: the process is in another net_cls or net_prio cgroup `silent|unacked|window|cgroup`")
 }
 
 // check completes r, or says what is wrong with it: with the sockets first, then
@@ -138,7 +142,7 @@ func (r *request) check() error {
 	case r.all && !process:
 		return errors.New("which process? -all needs -pid, -name, -cmdline, -user or -unit")
 	case !r.all && q.FD == nil && !r.filters():
-		return errors.New("which sockets? -fd, -local, -remote, -state, -netns, -without-keepalive, -slower, -quieter, -suspect or -all is needed")
+		return errors.New("which sockets of these processes? -all, or -fd, -local, -remote, -state, -netns, -without-keepalive, -slower, -quieter or -suspect is needed")
 	}
 	if r.on || r.off {
 		r.change.enable = &r.on
