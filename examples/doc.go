@@ -1,4 +1,3 @@
-// Package examples holds the README of the programs in its folders, and the tests
-// that hold it to what their tests print. It is a module of its own, so that nobody
-// who uses tcpopt depends on what the programs need.
+// Package examples tests that README.md agrees with the programs in its folders. It is
+// a module of its own, so that users of tcpopt do not depend on what the programs need.
 package examples

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestFigures finds the test that prints the figure of each row of README.md; that
-// each test has a row is up to e2e.Figure.
+// TestFigures checks that a test prints the figure of each row of README.md. e2e.Figure
+// checks that each figure has a row.
 func TestFigures(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
@@ -43,7 +43,7 @@ func TestFigures(t *testing.T) {
 	}
 }
 
-// TestSmall holds the README to its word on the size of programs.
+// TestSmall checks the size of files that README.md promises.
 func TestSmall(t *testing.T) {
 	files := 0
 	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {

@@ -10,10 +10,10 @@ import (
 	"github.com/tcpopt/tcpopt"
 )
 
-// activated returns the first listener that systemd passes (sd_listen_fds(3)), with
-// c on each connection that it accepts. Set on the listener itself, or by KeepAlive=
-// in the socket unit, package net's own would take its place after each Accept:
-// net.FileListener has no KeepAlive: -1.
+// activated returns the first listener that systemd passes (sd_listen_fds(3)), which
+// sets c on each connection that it accepts. Options of the listener itself, or
+// KeepAlive= in the socket unit, would not last: package net sets its own after each
+// Accept, and net.FileListener has no KeepAlive: -1.
 func activated(c tcpopt.Config, failed func(net.Conn, error)) (net.Listener, error) {
 	if pid, err := strconv.Atoi(os.Getenv("LISTEN_PID")); err != nil || pid != os.Getpid() {
 		return nil, fmt.Errorf("LISTEN_PID=%s is not this process", os.Getenv("LISTEN_PID"))
@@ -27,7 +27,7 @@ func activated(c tcpopt.Config, failed func(net.Conn, error)) (net.Listener, err
 	return tcpopt.NewListener(l, c, failed), nil
 }
 
-// receive is a server of one connection.
+// receive serves one connection.
 func receive(config tcpopt.Config) error {
 	l, err := activated(config, func(_ net.Conn, err error) { fmt.Println(err) })
 	if err != nil {

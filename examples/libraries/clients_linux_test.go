@@ -27,18 +27,18 @@ import (
 
 func TestMain(m *testing.M) { e2e.Main(m, main) }
 
-// due is within what the connections notice a dead peer.
+// due is the time within which the connections notice a dead peer.
 const due = 3 * time.Second
 
-// Where the verdict is kept, as README.md says it.
+// Where the verdict is kept, in the words of README.md.
 const (
 	byUser = "yes"                  // in the error that the user gets
-	byConn = "with `verdict.Keep`"  // in the same, over the connection of the example
-	aside  = "only by `verdict.Of`" // in that connection alone
+	byConn = "with `verdict.Keep`"  // in that error, with the connection of package verdict
+	aside  = "only by `verdict.Of`" // in that connection only
 )
 
-// TestClients has clients of real servers whose cable is cut, and asks what becomes
-// of the kernel's verdict: over the connection of the example, and without it.
+// TestClients cuts the cable between clients and real servers. It checks what becomes
+// of the kernel's verdict, with the connection of package verdict and without.
 func TestClients(t *testing.T) {
 	t.Parallel()
 	type row struct {
@@ -46,7 +46,7 @@ func TestClients(t *testing.T) {
 		connect client
 		where   string
 		kept    string
-		lost    error         // of which kind the error is where the verdict is lost, if that is known
+		lost    error         // the error where the verdict is lost, if known
 		took    time.Duration // 0: due
 	}
 	const postgres = "postgres://postgres@%s/postgres?sslmode=disable"
@@ -91,12 +91,12 @@ func TestClients(t *testing.T) {
 						t.Fatal(err)
 					}
 					t.Run(fmt.Sprintf("%s, kept %v", tt.name, keep), func(t *testing.T) {
-						t.Parallel() // After the last has connected.
+						t.Parallel() // Resumes after the last has connected.
 						labtest.Need(t, l.Cable.Cut())
 						start := time.Now()
 						err := call()
 						took, wanted := time.Since(start), cmp.Or(tt.took, due)
-						// Its last segment may be older than the cut.
+						// The last segment may be older than the cut.
 						if took < wanted/2 || took > 2*wanted {
 							t.Errorf("after %v: %v, want after %v", took, err, wanted)
 						}
@@ -119,7 +119,7 @@ func TestClients(t *testing.T) {
 	}
 }
 
-// waitForNotification only listens, the first time.
+// waitForNotification subscribes the first time, and waits from then on.
 func waitForNotification(ctx context.Context, c *pgx.Conn) error {
 	data := c.PgConn().CustomData()
 	if data["listens"] == nil {
@@ -133,8 +133,8 @@ func waitForNotification(ctx context.Context, c *pgx.Conn) error {
 
 var endpoints = regexp.MustCompile(`(tcp) [^ ]+(:)|"http[^ ]+ `)
 
-// figure prints a row of README.md, and fails the test unless it is there, with
-// another time perhaps.
+// figure prints a row of README.md. It fails the test unless the row is there, perhaps
+// with another time.
 func figure(t *testing.T, name, where string, err error, took time.Duration, kept string) {
 	t.Helper()
 	e2e.Figure(t, name, took)
@@ -156,11 +156,11 @@ func figure(t *testing.T, name, where string, err error, took time.Duration, kep
 	t.Error("README.md has no such row")
 }
 
-// A countingDialer dials from a host, and counts what its connections are asked
-// after the verdict.
+// A countingDialer dials from a host, and counts calls of Read and Write after the
+// verdict.
 type countingDialer struct {
 	from *netlab.Host
-	keep bool // over the connection of the example
+	keep bool // by package verdict
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -186,7 +186,7 @@ func (d *countingDialer) DialContext(ctx context.Context, network, address strin
 	return c, nil
 }
 
-// verdict returns what a connection of the example has kept, if any.
+// verdict returns the verdict that a connection has kept, if any.
 func (d *countingDialer) verdict() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -198,7 +198,7 @@ func (d *countingDialer) verdict() error {
 	return nil
 }
 
-// stopped fails the test if there was no end to reading and writing.
+// stopped fails the test if reading and writing went on and on.
 func (d *countingDialer) stopped(t *testing.T) {
 	t.Helper()
 	d.mu.Lock()
@@ -209,7 +209,7 @@ func (d *countingDialer) stopped(t *testing.T) {
 	}
 }
 
-// A countedConn has every method of what is in it, for libraries that look.
+// A countedConn has every method of a *net.TCPConn, for libraries that look for them.
 type countedConn struct {
 	*net.TCPConn
 	dialer *countingDialer

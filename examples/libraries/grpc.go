@@ -28,11 +28,10 @@ func grpcClient(address string, dial dialer) (call func() error, end func(), err
 	return call, func() { c.Close() }, nil
 }
 
-// grpcServer has c on each connection that it accepts, and the last word: a server
-// of grpc-go sets a user timeout of its own after Accept, 20 s unless it is told
-// otherwise, which changes when keepalive gives up too. It does not with a Time
-// without end, which is of its pings, every two hours else. A client does the same
-// if it is given grpc.WithKeepaliveParams.
+// grpcServer sets c on each connection that it accepts, and has the last word. By
+// default, a grpc-go server sets its own user timeout of 20 s after Accept, which also
+// changes when keepalive gives up. It sets none if Time, the interval of its pings (two
+// hours by default), is infinite. A client sets one if it has grpc.WithKeepaliveParams.
 func grpcServer(l net.Listener, c tcpopt.Config, failed func(net.Conn, error), options ...grpc.ServerOption) (*grpc.Server, net.Listener) {
 	s := grpc.NewServer(append(options, grpc.KeepaliveParams(keepalive.ServerParameters{Time: math.MaxInt64}))...)
 	grpc_health_v1.RegisterHealthServer(s, health.NewServer())

@@ -10,16 +10,15 @@ import (
 	"github.com/tcpopt/tcpopt"
 )
 
-// httpClient sends requests by method to "http://" or "https://" and the address.
-// Send what must not be done twice by POST: a GET goes out again, over a new
-// connection, when one that was used before ends without an answer, and then the
-// error is of the dialing.
+// httpClient sends requests to the address. scheme is "http://" or "https://". Use POST
+// for what must not be done twice: when a reused connection ends without an answer, a
+// GET is sent again over a new one, and the error is then that of the dial.
 func httpClient(method, scheme string, config *tls.Config) client {
 	return func(address string, dial dialer) (call func() error, end func(), err error) {
 		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.DialContext = dial // A DialTLSContext would have to agree on HTTP/2 itself.
+		t.DialContext = dial // A DialTLSContext would have to negotiate HTTP/2 itself.
 		t.TLSClientConfig = config
-		t.ForceAttemptHTTP2 = true // As DefaultTransport has it. Else DialContext and TLSClientConfig turn HTTP/2 off.
+		t.ForceAttemptHTTP2 = true // As in DefaultTransport. Otherwise DialContext and TLSClientConfig turn HTTP/2 off.
 		c := &http.Client{Transport: t}
 		call = func() error {
 			req, err := http.NewRequest(method, scheme+address, nil)
@@ -31,7 +30,7 @@ func httpClient(method, scheme string, config *tls.Config) client {
 				return err
 			}
 			defer resp.Body.Close()
-			_, err = io.Copy(io.Discard, resp.Body) // So that the connection is used again.
+			_, err = io.Copy(io.Discard, resp.Body) // So that the connection is reused.
 			return err
 		}
 		return call, t.CloseIdleConnections, nil
@@ -40,8 +39,8 @@ func httpClient(method, scheme string, config *tls.Config) client {
 
 type socketKey struct{}
 
-// httpServer has config on each connection that it accepts, on every system, in the
-// clear and through TLS, and lets handlers ask for the socket below a request.
+// httpServer sets config on each connection that it accepts, on every system, with TLS
+// or without. Its handlers can get the socket below a request.
 func httpServer(l net.Listener, config tcpopt.Config, failed func(net.Conn, error), h http.Handler) (*http.Server, net.Listener) {
 	return &http.Server{
 		Handler: h,
@@ -55,9 +54,9 @@ func httpServer(l net.Listener, config tcpopt.Config, failed func(net.Conn, erro
 	}, tcpopt.NewListener(l, config, failed)
 }
 
-// aborted reports whether the kernel has given up on the connection of a request:
-// all that the handler is told is that its context was canceled. HTTP/2 closes the
-// connection at the same time, and a closed one does not say.
+// aborted reports whether the kernel has given up the connection of a request. The
+// handler itself only learns that its context was canceled. HTTP/2 closes the
+// connection at the same time, and a closed connection reports nothing.
 func aborted(r *http.Request) bool {
 	s, ok := r.Context().Value(socketKey{}).(tcpopt.Socket)
 	if !ok {

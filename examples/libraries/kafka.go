@@ -7,15 +7,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// kafkaClient has the verdict from a hook, in case that the client itself tries
-// again and what it returns in the end is of dialing.
+// kafkaClient gets the verdict from a hook, since the client may try again by itself
+// and return the error of a dial.
 func kafkaClient(address string, dial dialer) (call func() error, end func(), err error) {
 	lost := make(lostHook, 1)
 	c, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.Dialer(dial), kgo.WithHooks(lost))
 	if err != nil {
 		return nil, nil, err
 	}
-	// The first goes to a seed, over a connection that is not used again.
+	// The first ping goes to a seed, over a connection that is not reused.
 	if err := c.Ping(context.Background()); err != nil {
 		c.Close()
 		return nil, nil, err

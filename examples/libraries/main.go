@@ -1,14 +1,14 @@
-// Command libraries has the clients and servers of others, each in a file of its
-// own: where their dialer or listener goes in, and what else it takes. A client
-// calls once a second until a call fails.
+// Command libraries shows where the dialer or listener goes in the clients and servers
+// of others, and what else it takes. Each library has its own file. A client makes a
+// call once a second until one fails.
 //
 //	go run ./libraries redis localhost:6379
 //	go build ./libraries && systemd-socket-activate -l 8080 ./libraries activated
 //
-// What to look at: cut the cable to the server, and the call that waits fails after
-// 3 s. The program says what the library makes of the kernel's verdict, and that
-// the connection below it has kept it. The second command is a server that systemd
-// starts: connect to it, and it says what its connection has.
+// What to look at: cut the cable to the server, and the waiting call fails after 3 s.
+// The program prints what the library makes of the kernel's verdict, and the verdict
+// that the connection below has kept. The second command is a server that systemd
+// starts: connect to it, and it prints the options of its connection.
 package main
 
 import (
@@ -45,7 +45,7 @@ var clients = map[string]client{
 }
 
 func main() {
-	within := flag.Duration("within", 3*time.Second, "notice a dead peer within so long")
+	within := flag.Duration("within", 3*time.Second, "notice a dead peer within this time")
 	flag.Usage = func() {
 		fmt.Fprintln(os.Stderr, "usage: libraries [-within 3s] CLIENT HOST:PORT, or libraries activated\nclients:", slices.Sorted(maps.Keys(clients)))
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// mysqlClient takes the data source's name with %s for the address. Of a plain
-// *net.TCPConn the driver switches keepalive on, but sets no times.
+// mysqlClient takes a data source name with %s for the address. The driver switches
+// keepalive on if the connection is a plain *net.TCPConn, but sets no times.
 func mysqlClient(source string) client {
 	return func(address string, dial dialer) (call func() error, end func(), err error) {
 		config, err := mysql.ParseDSN(fmt.Sprintf(source, address))
@@ -16,7 +16,7 @@ func mysqlClient(source string) client {
 			return nil, nil, err
 		}
 		config.DialFunc = dial
-		config.Logger = &mysql.NopLogger{} // It is given the text of the verdict, and nobody else.
+		config.Logger = &mysql.NopLogger{} // Only the logger gets the text of the verdict.
 		connector, err := mysql.NewConnector(config)
 		if err != nil {
 			return nil, nil, err

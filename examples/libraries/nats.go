@@ -14,8 +14,8 @@ func (d natsDialer) Dial(network, address string) (net.Conn, error) {
 	return d.dial(context.Background(), network, address)
 }
 
-// natsClient has the error from DisconnectErrHandler: Flush says no more than that
-// the connection was closed. With nats.NoReconnect the handler is given nil.
+// natsClient gets the error from DisconnectErrHandler: Flush only says that the
+// connection was closed. With nats.NoReconnect the handler gets nil.
 func natsClient(address string, dial dialer) (call func() error, end func(), err error) {
 	lost := make(chan error, 1)
 	c, err := nats.Connect("nats://"+address, nats.SetCustomDialer(natsDialer{dial}),

@@ -9,8 +9,8 @@ import (
 func redisClient(address string, dial dialer) (call func() error, end func(), err error) {
 	c := redis.NewClient(&redis.Options{
 		Addr: address, Dialer: dial,
-		MaxRetries:  -1, // Else the error is of the last dial.
-		ReadTimeout: -1, // 5 s, else.
+		MaxRetries:  -1, // Otherwise the error is that of the last dial.
+		ReadTimeout: -1, // Otherwise 5 s.
 	})
 	return func() error { return c.Ping(context.Background()).Err() }, func() { c.Close() }, nil
 }

@@ -35,7 +35,7 @@ func within(t *testing.T, d time.Duration) tcpopt.Config {
 }
 
 // wantDue fails the test unless a dead client was noticed in time, counted from the
-// cut. On a slow machine its last segment is older.
+// cut. On a slow machine the last segment is older.
 func wantDue(t *testing.T, took time.Duration) {
 	t.Helper()
 	if took < due/2 || took > 2*due {
@@ -43,7 +43,7 @@ func wantDue(t *testing.T, took time.Duration) {
 	}
 }
 
-// TestHTTPServer cuts the cable below a request whose handler waits.
+// TestHTTPServer cuts the cable while the handler of a request waits.
 func TestHTTPServer(t *testing.T) {
 	t.Parallel()
 	type end struct {
@@ -54,7 +54,7 @@ func TestHTTPServer(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		secure *tls.Config
-		config tcpopt.Config // of Leave: package net has its own
+		config tcpopt.Config // without an Idle: package net's times
 		kept   string
 	}{
 		{"net/http server", nil, within(t, due), "by its `Progress().Aborted`"},
@@ -88,7 +88,7 @@ func TestHTTPServer(t *testing.T) {
 				const long = 10 * due
 				select {
 				case e := <-ended:
-					t.Errorf("ended with %v, want that it waits", e.err)
+					t.Errorf("ended with %v, want it to wait", e.err)
 				case <-time.After(long):
 					e2e.Figure(t, tt.name, long)
 				}
@@ -106,7 +106,7 @@ func TestHTTPServer(t *testing.T) {
 	}
 }
 
-// A keeper keeps what it has accepted last.
+// A keeper keeps the connection that it accepted last.
 type keeper struct {
 	net.Listener
 	last chan net.Conn
@@ -120,7 +120,7 @@ func (k keeper) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// TestGRPCServer looks at what a server has on its connection after the first call.
+// TestGRPCServer checks the options of a server's connection after the first call.
 func TestGRPCServer(t *testing.T) {
 	t.Parallel()
 	asked := within(t, time.Minute)
@@ -202,12 +202,12 @@ func TestGRPCServer(t *testing.T) {
 	})
 }
 
-// TestActivation has the program started by what systemd has for that.
+// TestActivation has systemd-socket-activate start the program.
 func TestActivation(t *testing.T) {
 	t.Parallel()
 	l := labtest.NewLab(t)
 	address := netip.AddrPortFrom(l.Far.IPv4, 8080).String()
-	self, err := os.Executable() // A path that leads to it from any program.
+	self, err := os.Executable() // An absolute path, for another program.
 	if err != nil {
 		t.Fatal(err)
 	}

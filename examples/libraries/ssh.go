@@ -6,8 +6,8 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// sshClient returns what Wait returns, which has the verdict: of a request, or of a
-// new session, the error is io.EOF.
+// sshClient returns the error of Wait, which has the verdict. A request or a new
+// session fails with io.EOF.
 func sshClient(user string) client {
 	return func(address string, dial dialer) (call func() error, end func(), err error) {
 		nc, err := dial(context.Background(), "tcp", address) // ssh.Dial takes no dialer.
@@ -16,7 +16,7 @@ func sshClient(user string) client {
 		}
 		c, channels, requests, err := ssh.NewClientConn(nc, address, &ssh.ClientConfig{
 			User:            user,
-			HostKeyCallback: ssh.InsecureIgnoreHostKey(), // Of an example.
+			HostKeyCallback: ssh.InsecureIgnoreHostKey(), // In an example only.
 		})
 		if err != nil {
 			nc.Close()

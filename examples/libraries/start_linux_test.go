@@ -19,9 +19,9 @@ import (
 	"github.com/tcpopt/tcpopt/internal/netlab"
 )
 
-// Servers of the tests, on a host of the lab. Each returns its address.
+// The servers of the tests run on a host of the lab. Each function returns an address.
 
-// at is the address of a server that has a port of its own.
+// at returns a function that starts a server on its usual port.
 func at(port uint16, start func(testing.TB, *netlab.Host)) func(*testing.T, *netlab.Host) string {
 	return func(t *testing.T, h *netlab.Host) string {
 		start(t, h)
@@ -29,7 +29,7 @@ func at(port uint16, start func(testing.TB, *netlab.Host)) func(*testing.T, *net
 	}
 }
 
-// listen listens as most servers do, where package net has its own keepalive.
+// listen listens as most servers do, with package net's own keepalive.
 func listen(t *testing.T, h *netlab.Host) (l net.Listener) {
 	t.Helper()
 	labtest.Need(t, h.Do(func() (err error) {
@@ -50,7 +50,7 @@ func startHTTP(config *tls.Config, proto string) func(*testing.T, *netlab.Host) 
 	}
 }
 
-// serveHTTP serves what comes to l by httpServer, over TLS if that has settings.
+// serveHTTP serves the connections of l with httpServer, over TLS if secure is not nil.
 func serveHTTP(t *testing.T, l net.Listener, secure *tls.Config, config tcpopt.Config, h http.HandlerFunc) (address string) {
 	s, set := httpServer(l, config, func(c net.Conn, err error) { t.Errorf("%v: %v", c.RemoteAddr(), err) }, h)
 	t.Cleanup(func() { s.Close() })

@@ -1,14 +1,14 @@
-// Phi is the φ accrual failure detector, fed by heartbeats, beside a fixed timeout.
+// Phi is the φ accrual failure detector, fed by heartbeats, next to a fixed timeout.
 //
 //	go run ./phi                                 # both ends, over loopback
 //	go run ./phi -serve :7000                    # on one host
 //	go run ./phi -stop -connect 192.0.2.1:7000   # on another, whose cable you cut
 //
-// Look at how φ grows with each moment of silence, sooner the more regular the
-// heartbeats were, and when the fixed timeout would have had enough. What φ is too much
-// is up to you: at 8 one suspicion in 10⁸ is wrong, if the intervals are normally
-// distributed. Those of TCP are not, since a lost packet is late by a whole
-// retransmission time: let the least deviation cover that.
+// Look at how φ grows with the silence, faster the more regular the heartbeats were,
+// and at when the fixed timeout expires. You choose which φ is too much: at 8, one
+// suspicion in 10⁸ is wrong, if the intervals are normally distributed. Over TCP they
+// are not, since a lost packet is late by a whole retransmission timeout: let the
+// minimum deviation cover that.
 package main
 
 import (
@@ -21,12 +21,12 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	serve := flag.String("serve", "", "send heartbeats to all who connect to this `address`")
+	serve := flag.String("serve", "", "send heartbeats to everyone who connects to this `address`")
 	connect := flag.String("connect", "", "watch the heartbeats from this `address`")
-	every := flag.Duration("every", time.Second, "how often a heartbeat is sent")
+	every := flag.Duration("every", time.Second, "time between two heartbeats")
 	fixed := flag.Duration("fixed", 3*time.Second, "the fixed timeout to compare with")
-	threshold := flag.Float64("threshold", 8, "the φ from which on the peer is suspected")
-	least := flag.Duration("deviation", 100*time.Millisecond, "the least standard deviation of the intervals")
+	threshold := flag.Float64("threshold", 8, "suspect the peer from this φ on")
+	least := flag.Duration("deviation", 100*time.Millisecond, "the minimum standard deviation of the intervals")
 	stop := flag.Bool("stop", false, "end when both suspect the peer")
 	flag.Parse()
 	if *serve != "" || *connect == "" {
@@ -34,7 +34,7 @@ func main() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Printf("heartbeats each %v from %v\n", *every, l.Addr())
+		fmt.Printf("heartbeats every %v from %v\n", *every, l.Addr())
 		if *serve != "" {
 			beat(l, *every)
 		}
@@ -45,7 +45,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("cut the cable, and look at which of both suspects the peer first")
+	fmt.Println("cut the cable, and see which of the two suspects the peer first")
 	beats := make(chan time.Time)
 	go func() {
 		for b := make([]byte, 1); ; beats <- time.Now() {
@@ -79,7 +79,7 @@ func main() {
 
 var word = map[bool]string{false: "alive", true: "dead"}
 
-// beat sends heartbeats to all who connect.
+// beat sends heartbeats to everyone who connects.
 func beat(l net.Listener, every time.Duration) {
 	for {
 		c, err := l.Accept()

@@ -10,8 +10,9 @@ import (
 
 func TestMain(m *testing.M) { e2e.Main(m, main) }
 
-// TestCut compares both on a cut cable: what φ takes follows from how regular the
-// heartbeats are. 8 is 5.61 deviations, of 100 ms at the least, after an interval.
+// TestCut compares the two on a cut cable. How long φ takes depends on how regular the
+// heartbeats are: it is 8 after an interval and 5.61 deviations, of at least 100 ms
+// each.
 func TestCut(t *testing.T) {
 	t.Parallel()
 	l := labtest.NewLab(t)

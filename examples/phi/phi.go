@@ -6,19 +6,18 @@ import (
 )
 
 // A Detector is the φ accrual failure detector (Hayashibara et al., 2004) as
-// arithmetic: it has no clock, no lock and no goroutine. The intervals between
-// heartbeats are taken to be normally distributed. The zero Detector is ready.
+// arithmetic: it has no clock, no lock and no goroutine. It takes the intervals between
+// heartbeats as normally distributed. The zero Detector is ready to use.
 type Detector struct {
-	Window       int           // so many intervals count, the latest; zero is 200
-	MinDeviation time.Duration // of a peer that is too regular; zero is 100 ms
+	Window       int           // how many of the latest intervals count; zero means 200
+	MinDeviation time.Duration // for a peer that is too regular; zero means 100 ms
 
 	last      time.Time
 	intervals []float64 // in seconds, a ring once it is full
 	next      int
 }
 
-// Observe records a heartbeat that came at a time. One before the last came with
-// it.
+// Observe records a heartbeat. One from before the last counts as simultaneous with it.
 func (d *Detector) Observe(at time.Time) {
 	if d.last.IsZero() {
 		d.last = at
@@ -38,9 +37,9 @@ func (d *Detector) Observe(at time.Time) {
 	d.next = (d.next + 1) % window
 }
 
-// Phi says how unlikely it is that the next heartbeat is still to come: 1 is one in
-// ten, 2 is one in a hundred and so on. It is zero before the second heartbeat, and
-// grows with the silence. It is neither negative nor infinite.
+// Phi returns how unlikely it is that the next heartbeat is still to come: 1 means one
+// in ten, 2 one in a hundred, and so on. It is zero before the second heartbeat, and
+// grows with the silence. It is never negative or infinite.
 func (d *Detector) Phi(at time.Time) float64 {
 	if len(d.intervals) == 0 {
 		return 0
@@ -65,8 +64,9 @@ func (d *Detector) distribution() (mean, deviation float64) {
 	return mean, max(math.Sqrt(variance), least.Seconds())
 }
 
-// tail is -log10 of how likely a standard normal variable is above y. One minus the
-// distribution function would be zero from y = 8.3 on, and Erfc from 38 on.
+// tail is -log10 of the probability that a standard normal variable is above y. In
+// floating point, one minus the distribution function is zero from y = 8.3 on, and Erfc
+// from 38 on.
 func tail(y float64) float64 {
 	x := y / math.Sqrt2
 	switch {

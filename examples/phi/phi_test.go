@@ -12,7 +12,7 @@ import (
 
 var start = time.Unix(1e9, 0)
 
-// TestPhi compares with what testdata/phi.py has computed with 500 digits.
+// TestPhi compares with values that testdata/phi.py computed with 500 digits.
 func TestPhi(t *testing.T) {
 	b, err := os.ReadFile("testdata/phi.txt")
 	if err != nil {
@@ -53,7 +53,7 @@ func integer(t *testing.T, s string) int64 {
 	return n
 }
 
-// TestNaive shows what the tail is for: a detector that subtracts from one.
+// TestNaive shows why tail does not subtract from one.
 func TestNaive(t *testing.T) {
 	naive := func(y float64) float64 { return -math.Log10(1 - (1+math.Erf(y/math.Sqrt2))/2) }
 	if got, want := naive(8), tail(8); math.Abs(got-want) < 1e-3*want || !math.IsInf(naive(9), 1) {
@@ -108,7 +108,8 @@ func TestHeartbeatBeforeTheLast(t *testing.T) {
 	}
 }
 
-// FuzzPhi has φ never negative, infinite or not a number, and grow with the time.
+// FuzzPhi checks that φ grows with time, and is never negative, infinite or not a
+// number.
 func FuzzPhi(f *testing.F) {
 	f.Add(0, int64(0), int64(0), int64(1), []byte{})
 	f.Add(3, int64(1), int64(math.MaxInt64), int64(math.MaxInt64), make([]byte, 64))

@@ -1,13 +1,13 @@
-// Postgres is a database session whose server may be gone without a word: its host
-// lost power, or a NAT router on the way forgot the connection. It is off by
-// default to notice that, as it is in pgx. Give it a server, and cut the cable:
+// Postgres is a database session whose server may vanish without a word: its host loses
+// power, or a NAT router on the way forgets the connection. By default it does no more
+// than pgx to notice that. Give it a server, and cut the cable:
 //
 //	go run ./postgres -db 'host=192.0.2.1 user=postgres' listen
 //	go run ./postgres -db 'host=192.0.2.1 user=postgres' -within 10s listen
 //
-// Look at how long each takes to say that its session is lost. No event is lost or
-// stored twice all the same: query tries an event again under the same id, and
-// listen looks for what it missed.
+// Look at how long each takes to report its session lost. Even so, no event is lost or
+// stored twice: query retries an event under the same id, and listen looks for what it
+// missed.
 package main
 
 import (
@@ -27,13 +27,13 @@ import (
 
 func main() {
 	log.SetFlags(log.Lmicroseconds)
-	db := flag.String("db", "", "the `database`, as a URL or as libpq has it (default: the environment's PGHOST and so on)")
+	db := flag.String("db", "", "the `database`, as a URL or in libpq's form (default: PGHOST and so on in the environment)")
 	within := flag.Duration("within", 0, "let keepalive and user timeout notice a dead server within this time")
 	var o session.Options
-	flag.DurationVar(&o.Heartbeat, "heartbeat", 0, "while waiting, ask the server after so long a silence")
-	flag.DurationVar(&o.Timeout, "timeout", 5*time.Second, "how long it has to answer")
-	flag.DurationVar(&o.Idle, "idle", 0, "report that nothing was sent or received for so long, and give up at the third time in a row")
-	work := flag.Duration("work", time.Second, "how long each query of query takes")
+	flag.DurationVar(&o.Heartbeat, "heartbeat", 0, "while waiting, ask the server after a silence of this length")
+	flag.DurationVar(&o.Timeout, "timeout", 5*time.Second, "how long the server may take to answer")
+	flag.DurationVar(&o.Idle, "idle", 0, "report when nothing was sent or received for this long, and give up the third time in a row")
+	work := flag.Duration("work", time.Second, "how long each query takes")
 	flag.Parse()
 	if *within != 0 {
 		c, err := tcpopt.Within(*within)
@@ -46,7 +46,7 @@ func main() {
 	if run == nil || flag.NArg() != 1 {
 		log.Fatal("usage: postgres [flags] listen|query; -h lists the flags")
 	}
-	log.Print("cut the cable, and look at when the session is lost, if ever")
+	log.Print("cut the cable, and see when the session is lost, if ever")
 	for n := 1; ; n++ {
 		err := once(o, *db, n, run)
 		e := (*liveness.Error)(nil)
@@ -55,7 +55,7 @@ func main() {
 	}
 }
 
-// once is one session, until it is lost.
+// once runs one session until it is lost.
 func once(o session.Options, db string, n int, run func(context.Context, *session.Session) error) error {
 	ctx := context.Background()
 	o.OnIdle = func(silent time.Duration) bool {
@@ -74,7 +74,7 @@ func once(o session.Options, db string, n int, run func(context.Context, *sessio
 	return run(ctx, s)
 }
 
-// detection says what the kernel would do.
+// detection says how soon the kernel notices a dead server.
 func detection(s *session.Session) string {
 	socket, err := tcpopt.FromConn(s.PgConn().Conn())
 	if err != nil {
@@ -91,11 +91,11 @@ func detection(s *session.Session) string {
 	return fmt.Sprintf("%v when idle, %v with data in flight", idle, busy)
 }
 
-// next comes after the last event that was seen or stored.
+// next is the id after the last event seen or stored.
 var next int64
 
-// listen reads the events in their order. A notification only says that there may
-// be new ones, so that it does no harm to miss some.
+// listen reads the events in order. A notification only says that there may be new
+// ones, so it does no harm to miss some.
 func listen(ctx context.Context, s *session.Session) error {
 	if _, err := s.Exec(ctx, "listen events"); err != nil {
 		return err
@@ -117,7 +117,7 @@ func listen(ctx context.Context, s *session.Session) error {
 	}
 }
 
-// query stores events. Where a session is lost before the answer came, nobody knows
+// query stores events. If a session is lost before the answer comes, nobody knows
 // whether the event is stored. The same id makes it harmless to store it again.
 func query(work time.Duration) func(context.Context, *session.Session) error {
 	return func(ctx context.Context, s *session.Session) error {

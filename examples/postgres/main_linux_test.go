@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { e2e.Main(m, main) }
 
-// All that notices does so within due. On a slow machine it may take as long again.
+// A dead server is noticed within due, or twice that on a slow machine.
 const due = 3 * time.Second
 
 const (
@@ -26,9 +26,9 @@ const (
 	byMonitor = "(dead peer: false, heartbeat or idle timeout: true)"
 )
 
-// TestCut cuts the cable of sessions of all kinds. Without options they are still
-// waiting after ten times the time in which the others notice. Those go on in
-// another session then, where no event is lost or doubled.
+// TestCut cuts the cable of sessions of all kinds. Without options they still wait
+// after ten times as long as the others need to notice. The others go on in another
+// session, and no event is lost or stored twice.
 func TestCut(t *testing.T) {
 	t.Parallel()
 	far := labtest.NewHost(t)
@@ -58,7 +58,7 @@ func TestCut(t *testing.T) {
 			server.ask(t, "create database "+db.name)
 			hosts := far.IPv4.String()
 			if strings.Contains(tt.row, "simple") {
-				hosts += " default_query_exec_mode=simple_protocol" // In which pgx reads again, and finds EOF.
+				hosts += " default_query_exec_mode=simple_protocol" // With it pgx reads again, and gets EOF.
 			}
 			if strings.Contains(tt.row, "TLS") {
 				hosts += " sslmode=require"
@@ -97,7 +97,7 @@ func TestCut(t *testing.T) {
 			case listens:
 				db.store(t, last+1)
 			case strings.Contains(tt.args, "-work 2s"):
-				// The session that is lost stores what its program does not know of.
+				// The lost session still stores its event, unknown to its program.
 				db.wait(t, "select count(*) from events where id = $1", last+1)
 			}
 			change(t, cable.Heal)
@@ -114,8 +114,8 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// untilLost reads events, which must be those after last, in order, until the first
-// session is lost.
+// untilLost reads events until the first session is lost. They must be those after
+// last, in order.
 func untilLost(t *testing.T, p *e2e.Program, last int) (id int, line string, at time.Time) {
 	t.Helper()
 	for {
@@ -140,8 +140,8 @@ func eventOf(t *testing.T, line string) (id int) {
 	return id
 }
 
-// TestPowerLoss takes the power from the server's host in the middle of queries, and
-// lets it start again on the same files.
+// TestPowerLoss cuts the power of the server's host during queries, and starts the
+// server again on the same files.
 func TestPowerLoss(t *testing.T) {
 	t.Parallel()
 	near, others, far := labtest.NewHost(t), labtest.NewHost(t), labtest.NewHost(t)
@@ -174,8 +174,8 @@ func TestPowerLoss(t *testing.T) {
 	e2e.Figure(t, "pgx, power loss of the server", time.Since(cut))
 }
 
-// TestKilledHost has a server whose host is killed for good. It starts again on
-// another, which the program knows of too.
+// TestKilledHost kills the server's host for good. The server starts again on another
+// host, which the program also knows.
 func TestKilledHost(t *testing.T) {
 	t.Parallel()
 	near, far, spare := labtest.NewHost(t), labtest.NewHost(t), labtest.NewHost(t)
@@ -206,7 +206,7 @@ func TestKilledHost(t *testing.T) {
 	e2e.Figure(t, "pgx, killed host", time.Since(cut))
 }
 
-// TestForgotten has a NAT router that forgets in 2 s. Keepalive that asks more often
+// TestForgotten has a NAT router that forgets in 2 s. Keepalive that probes sooner
 // keeps the connection; keepalive and heartbeats that come too late notice the loss.
 func TestForgotten(t *testing.T) {
 	t.Parallel()
@@ -227,7 +227,7 @@ func TestForgotten(t *testing.T) {
 			database{far, "postgres"}.ask(t, "create database "+db.name)
 			p, _, _ := db.start(t, near, far.IPv4.String(), strings.Fields(tt.args)...)
 			silent := time.Now()
-			time.Sleep(3500 * time.Millisecond) // Now it has forgotten.
+			time.Sleep(3500 * time.Millisecond) // Now the router has forgotten.
 			db.store(t, 1)
 			stored := time.Now()
 			switch tt.lost {
@@ -254,7 +254,7 @@ func TestForgotten(t *testing.T) {
 	}
 }
 
-// TestHeals has a partition that is over before it is noticed: the session goes on.
+// TestHeals has a partition that ends before it is noticed: the session goes on.
 func TestHeals(t *testing.T) {
 	t.Parallel()
 	l := labtest.NewLab(t)
@@ -274,7 +274,7 @@ func TestHeals(t *testing.T) {
 	events(t, p, 3)
 }
 
-// change does something to a cable and returns when.
+// change changes a cable and returns when it did.
 func change(t *testing.T, do func() error) time.Time {
 	t.Helper()
 	if err := do(); err != nil {
@@ -283,7 +283,7 @@ func change(t *testing.T, do func() error) time.Time {
 	return time.Now()
 }
 
-// events waits for events that come next, in this order.
+// events waits for the next events, which must come in this order.
 func events(t *testing.T, p *e2e.Program, ids ...int) {
 	t.Helper()
 	for _, id := range ids {
@@ -293,7 +293,7 @@ func events(t *testing.T, p *e2e.Program, ids ...int) {
 	}
 }
 
-// A database is one of the server of a host.
+// A database is on the server of host.
 type database struct {
 	host *netlab.Host
 	name string
@@ -301,7 +301,7 @@ type database struct {
 
 const text = "user=postgres sslmode=disable dbname=%s host=%s"
 
-// start starts the program on another host and waits until it is at work.
+// start starts the program on another host and waits until it works.
 func (db database) start(t *testing.T, from *netlab.Host, hosts string, args ...string) (p *e2e.Program, connected string, listens bool) {
 	t.Helper()
 	p = e2e.Start(t, from, append([]string{"-db", fmt.Sprintf(text, db.name, hosts)}, args...)...)
@@ -343,7 +343,7 @@ func (db database) ask(t *testing.T, sql string, args ...any) []int64 {
 	return n
 }
 
-// store stores an event as somebody else.
+// store stores an event from another session.
 func (db database) store(t *testing.T, id int) {
 	t.Helper()
 	db.ask(t, "with stored as (insert into events values ($1)) select 1 from pg_notify('events', '')", id)

@@ -1,16 +1,16 @@
-// Command rpc is a client and a server that speak JSON-RPC, with a router between
-// them that may forget. So the client makes a call that does nothing when the line
-// was quiet, and gives the answer little time. A lost connection ends soon; a slow
-// one does not, since the timer looks at what the other end has acknowledged.
+// Command rpc is a JSON-RPC client and server, with a NAT router between them that may
+// forget. So the client makes a do-nothing call after a silence, and waits only briefly
+// for the answer. A lost connection ends soon; a slow one does not, since the timer
+// looks at what the peer has acknowledged.
 //
 //	go run ./rpc                    client and server, on this machine
 //	go run ./rpc -serve :1234       the server alone
 //	go run ./rpc -connect host:1234 the client alone
 //
-// What to look at, where both run: the server takes 125 kB a second, 1 Mbit/s. The
-// upload lasts for 16 s and the do-nothing call waits behind it, for longer than the
-// timer, and yet it is finished. With -progress=false it never is. Over a network,
-// cut the cable in mid-upload, or have NAT forget: -rest=1h, and then -idle=0.
+// What to look at when both run: the server takes 125 kB a second, 1 Mbit/s. The upload
+// takes 16 s, and the do-nothing call waits behind it for longer than the timer. Still
+// the upload finishes. With -progress=false it never does. Over a network, cut the
+// cable in mid-upload, or let NAT forget: -rest=1h, then with -idle=0.
 package main
 
 import (
@@ -33,11 +33,11 @@ import (
 var (
 	serve    = flag.String("serve", "", "be the server at this `address`")
 	connect  = flag.String("connect", "", "be a client of the server at this `address`")
-	upload   = flag.Int("upload", 2e6, "upload so many bytes")
-	rest     = flag.Duration("rest", 5*time.Second, "be busy for so long, then quiet for so long, and call again")
-	idle     = flag.Duration("idle", time.Second, "make the do-nothing call after so much silence (0: never)")
-	timeout  = flag.Duration("timeout", 2*time.Second, "its answer may take so long")
-	progress = flag.Bool("progress", true, "look at what was acknowledged")
+	upload   = flag.Int("upload", 2e6, "upload this many bytes")
+	rest     = flag.Duration("rest", 5*time.Second, "be busy for this long, then quiet for this long, then call again")
+	idle     = flag.Duration("idle", time.Second, "make the do-nothing call after a silence of this length (0: never)")
+	timeout  = flag.Duration("timeout", 2*time.Second, "how long its answer may take")
+	progress = flag.Bool("progress", true, "look at what the peer has acknowledged")
 )
 
 func main() {
@@ -117,8 +117,8 @@ func dial(address string) (*client, error) {
 	c.monitor.Probe = func() error { c.nothing.Add(1); return c.call("Server.Nothing", "") }
 	c.monitor.Dead = func(err error) {
 		lose(err)
-		conn.(*net.TCPConn).SetLinger(0) // What waits to be sent is of no use.
-		conn.Close()                     // It ends all calls.
+		conn.(*net.TCPConn).SetLinger(0) // Drops what waits to be sent.
+		conn.Close()                     // Ends all calls.
 	}
 	if socket, err := tcpopt.FromConn(conn); err == nil && *progress {
 		c.monitor.Progress = socket.Progress
@@ -129,7 +129,7 @@ func dial(address string) (*client, error) {
 	return c, nil
 }
 
-// call makes a call, and tells the monitor of the answer.
+// call makes a call, and reports the answer to the monitor.
 func (c *client) call(method, argument string) error {
 	err := c.Call(method, argument, new(int))
 	if err == nil {

@@ -13,15 +13,15 @@ import (
 
 func TestMain(m *testing.M) { e2e.Main(m, main) }
 
-// These are what the program has of itself.
+// The first two are the program's defaults.
 const (
 	idleTime  = time.Second
 	replyTime = 2 * time.Second
-	early     = 200 * time.Millisecond // the last acknowledgment before the look, and what is printed late
-	slack     = time.Second            // of a busy machine
+	early     = 200 * time.Millisecond // the last acknowledgment before the look, and late printing
+	slack     = time.Second            // for a busy machine
 )
 
-// start starts the server, and a client whose uploads pass at 1 Mbit/s if slow.
+// start starts the server, and a client that uploads at 1 Mbit/s if slow.
 func start(t *testing.T, l labtest.Lab, slow bool, args ...string) *e2e.Program {
 	t.Helper()
 	if slow {
@@ -32,7 +32,7 @@ func start(t *testing.T, l labtest.Lab, slow bool, args ...string) *e2e.Program 
 	return e2e.Start(t, l.Near, append(args, "-connect", address)...)
 }
 
-// next waits for the next line, which must begin with what is given.
+// next waits for the next line, which must start with begin.
 func next(t *testing.T, p *e2e.Program, atMost time.Duration, begin string) (string, time.Time) {
 	t.Helper()
 	line, at := p.Wait(t, atMost, "")
@@ -49,8 +49,8 @@ func wantBetween(t *testing.T, what string, got, least, most time.Duration) {
 	}
 }
 
-// TestUpload uploads 2 MB at 1 Mbit/s, which takes longer than the short timer has
-// patience, if it does not know better.
+// TestUpload uploads 2 MB at 1 Mbit/s. That is too slow for the short timer, unless it
+// looks at Progress.
 func TestUpload(t *testing.T) {
 	t.Parallel()
 	for i := range 3 {
@@ -89,7 +89,7 @@ func TestUpload(t *testing.T) {
 		labtest.Need(t, l.Cable.Cut())
 		cut := time.Now()
 		_, lost := next(t, p, 60*time.Second, "lost: liveness: peer silent")
-		// It looks every Idle: what was acknowledged last was seen an Idle later at most.
+		// It looks every Idle, so it sees the last acknowledgment at most an Idle late.
 		wantBetween(t, "the loss", lost.Sub(cut), replyTime-idleTime-early, idleTime+replyTime+slack)
 		e2e.Figure(t, "rpc: cut in that upload", lost.Sub(cut))
 		labtest.Need(t, l.Cable.Heal())
@@ -98,7 +98,7 @@ func TestUpload(t *testing.T) {
 	})
 }
 
-// TestForgotten has a router between them that forgets after 3 s of silence.
+// TestForgotten has a NAT router that forgets after 3 s of silence.
 func TestForgotten(t *testing.T) {
 	t.Parallel()
 	const forget = 3 * time.Second
@@ -131,7 +131,7 @@ func TestForgotten(t *testing.T) {
 			l := labtest.NewLab(t)
 			labtest.Need(t, l.Cable.Masquerade(l.Near, forget))
 			run(t, func(args ...string) *e2e.Program {
-				// Little: a machine that takes long over much is forgotten at once.
+				// A small upload: during a long one the router might forget a slow machine.
 				p := start(t, l, false, append(args, "-upload=1000")...)
 				next(t, p, 10*time.Second, "uploading")
 				next(t, p, 10*time.Second, "uploaded")
@@ -142,7 +142,7 @@ func TestForgotten(t *testing.T) {
 	}
 }
 
-// TestLoopback runs the program alone.
+// TestLoopback runs client and server in one program.
 func TestLoopback(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t, labtest.NewHost(t), "-rest=1s")

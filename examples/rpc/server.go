@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A Server's methods are what may be called.
+// A Server has the methods that clients may call.
 type Server struct{}
 
 func (Server) Nothing(string, *int) error            { return nil }
@@ -21,7 +21,7 @@ func serveAll(l net.Listener) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		if *serve == "" { // On this machine alone, where all is fast.
+		if *serve == "" { // Both run here, where all is fast.
 			conn.(*net.TCPConn).SetReadBuffer(64 << 10)
 			conn = &slow{conn, time.Now()}
 		}

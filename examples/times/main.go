@@ -1,14 +1,13 @@
-// Times sets keepalive to 30 s + 4 × 5 s, reads back what the kernel has, and
-// computes from that when a dead peer is noticed: after 50 s. Beside it are a
-// connection as package net makes it, and one with SetKeepAlivePeriod(30s), which
-// sounds like 30 s.
+// Times sets keepalive to 30 s + 4 × 5 s, reads back what the kernel has, and computes
+// from that when a dead peer is noticed: after 50 s. Next to it are a connection with
+// package net's defaults, and one with SetKeepAlivePeriod(30s), which sounds like 30 s.
 //
 //	go run ./times                                  # over loopback, where nobody dies
 //	go run ./times -serve :7000                     # on one host
 //	go run ./times -idle 3s -connect 192.0.2.1:7000 # on another, whose cable you cut
 //
-// Look at the column of times, and, with -connect, at when each connection is lost
-// after you have cut the cable.
+// Look at the last column, and, with -connect, at when each connection is lost after
+// you cut the cable.
 package main
 
 import (
@@ -30,7 +29,7 @@ func main() {
 	flag.DurationVar(&want.Idle, "idle", 30*time.Second, "silence before the first probe")
 	flag.DurationVar(&want.Interval, "interval", 5*time.Second, "time between two probes")
 	flag.IntVar(&want.Count, "count", 4, "unanswered probes until the peer is given up")
-	serve := flag.String("serve", "", "accept connections at this `address`, and say nothing")
+	serve := flag.String("serve", "", "accept connections at this `address`, and send nothing")
 	connect := flag.String("connect", "", "connect to this `address`, and wait until the connections are lost")
 	flag.Parse()
 
@@ -89,7 +88,7 @@ func main() {
 	}
 }
 
-// hold accepts connections and says nothing.
+// hold accepts connections and sends nothing.
 func hold(l net.Listener) {
 	for {
 		c, err := l.Accept()

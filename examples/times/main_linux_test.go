@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) { e2e.Main(m, main) }
 
-// TestTimes reads what the program has set, read back and computed, over loopback.
+// TestTimes checks what the program prints over loopback.
 func TestTimes(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t, labtest.NewHost(t))
@@ -28,7 +28,7 @@ func TestTimes(t *testing.T) {
 	}
 }
 
-// TestCut has the times scaled down, on a cut cable.
+// TestCut uses shorter times, on a cut cable.
 func TestCut(t *testing.T) {
 	t.Parallel()
 	l := labtest.NewLab(t)

@@ -1,12 +1,12 @@
-// Toggle is the plain switch, SO_KEEPALIVE, and nothing else: read, switched on,
-// read, switched off, read. When the system probes is the system's business, on
-// Linux below /proc/sys/net/ipv4.
+// Toggle uses the plain switch, SO_KEEPALIVE, and nothing else: it reads the switch,
+// turns it on, reads it, turns it off and reads it. The system decides when to probe,
+// on Linux by settings below /proc/sys/net/ipv4.
 //
 //	go run ./toggle                                # over loopback
 //	go run ./toggle -serve :7000                   # on one host
 //	go run ./toggle -on -connect 192.0.2.1:7000    # on another, whose cable you cut
 //
-// It runs on every system. Look at the error where one has no such switch:
+// It runs on every system. Look at the error on a system without such a switch:
 //
 //	GOOS=js GOARCH=wasm go build -o toggle.wasm ./toggle
 //	node $(go env GOROOT)/lib/wasm/wasm_exec_node.js toggle.wasm
@@ -27,9 +27,9 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	serve := flag.String("serve", "", "accept connections at this `address`, and say nothing")
+	serve := flag.String("serve", "", "accept connections at this `address`, and send nothing")
 	connect := flag.String("connect", "", "connect to this `address`, and wait until the connection is lost")
-	on := flag.Bool("on", false, "leave it on in the end")
+	on := flag.Bool("on", false, "leave it on at the end")
 	flag.Parse()
 	l, err := net.Listen("tcp", cmp.Or(*serve, "127.0.0.1:0"))
 	if err != nil {
@@ -80,7 +80,7 @@ func toggle(c net.Conn, last bool) error {
 	return nil
 }
 
-// hold accepts connections and says nothing.
+// hold accepts connections and sends nothing.
 func hold(l net.Listener) {
 	for {
 		c, err := l.Accept()

@@ -24,8 +24,7 @@ func TestToggle(t *testing.T) {
 	}
 }
 
-// TestCut has the switch alone, and the times of the system as its administrator
-// has set them: 1 s, 1 s and 2 probes.
+// TestCut uses the switch alone, with the system's settings at 1 s, 1 s and 2 probes.
 func TestCut(t *testing.T) {
 	t.Parallel()
 	const due = 3 * time.Second
@@ -56,7 +55,7 @@ func TestCut(t *testing.T) {
 	e2e.Figure(t, "toggle", time.Since(cut))
 }
 
-// TestNone has the error of a system without socket options, by Node.js.
+// TestNone runs the program in Node.js, where sockets have no options.
 func TestNone(t *testing.T) {
 	t.Parallel()
 	node := labtest.FindProgram(t, "node")

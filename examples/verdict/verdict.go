@@ -1,6 +1,6 @@
 // Package verdict has a connection that keeps the kernel's verdict for libraries
 // that read again after a timeout, and for those that drop the causes of their
-// errors. Copy it: what is below Of is the example of tcpopt.IsDeadPeer.
+// errors. Copy it: all code below Of is the example of tcpopt.IsDeadPeer.
 package verdict
 
 import (
@@ -18,7 +18,7 @@ import (
 // Keep returns c as a connection that remembers the verdict.
 func Keep(c net.Conn) net.Conn { return keepVerdict(c) }
 
-// Of returns the verdict on c, which Keep has made; nil is none yet.
+// Of returns the verdict on c, a connection of Keep, or nil if there is none yet.
 func Of(c net.Conn) error { return c.(*verdictConn).Verdict() }
 
 // A verdictConn remembers the verdict, which the kernel tells one Read or Write,

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestCopy holds the copy to the example that people read.
+// TestCopy compares the copy with the example in the documentation.
 func TestCopy(t *testing.T) {
 	const first, last = "// A verdictConn ", "func (*verdict) Temporary()"
 	var of [2]string

@@ -1,15 +1,15 @@
-// Command worker waits for jobs from a proxy, over a WebSocket. The proxy pings.
-// When the worker has heard nothing for three pings it takes the connection for
+// Command worker waits for jobs from a proxy, over a WebSocket. The proxy pings. When
+// the worker has heard nothing for the time of three pings, it takes the connection for
 // dead, says so and connects again.
 //
 //	go run ./worker                          worker and proxy, on this machine
 //	go run ./worker -serve :8080             the proxy alone
 //	go run ./worker -connect ws://host:8080/ the worker alone
 //
-// What to look at, where both run: the first session falls silent after 4.5 s, its
-// connection open, and the worker leaves it 3 s later. Three are closed after 0.2 s:
-// the backoff climbs. The next works for 4.5 s, and the backoff starts over. Over
-// a network, cut the cable. With -silence=-1s the worker waits for ever, as most do.
+// What to look at when both run: the first session falls silent after 4.5 s, its
+// connection still open, and the worker leaves it 3 s later. Three close after 0.2 s,
+// and the backoff grows. The next works for 4.5 s, and the backoff starts over. Over a
+// network, cut the cable. With -silence=-1s the worker waits forever, as most do.
 package main
 
 import (
@@ -33,8 +33,8 @@ import (
 func main() {
 	serve := flag.String("serve", "", "be the proxy at this `address`")
 	connect := flag.String("connect", "", "be a worker of the proxy at this `URL`")
-	ping := flag.Duration("ping", time.Second, "the proxy pings so often")
-	silence := flag.Duration("silence", 0, "the worker leaves a proxy silent for so long (0: three pings, negative: it waits for ever)")
+	ping := flag.Duration("ping", time.Second, "time between two pings of the proxy")
+	silence := flag.Duration("silence", 0, "leave a proxy that is silent for this long (0: three pings, negative: wait forever)")
 	flag.Parse()
 
 	p := &proxy{ping: *ping}
@@ -51,21 +51,21 @@ func main() {
 
 type worker struct {
 	url                  string
-	silence, least, most time.Duration // least and most: of the backoff
+	silence, least, most time.Duration // least and most are limits of the backoff
 	http                 *http.Client  // nil: the default
 	log                  *slog.Logger
 }
 
-// run has one session after another until ctx is done.
+// run runs one session after another until ctx is done.
 func (w *worker) run(ctx context.Context) {
-	// A wait is drawn from half of what it may be to all of it.
+	// Each wait is random, from half its limit to all of it.
 	wait := &backoff.ExponentialBackOff{InitialInterval: w.least * 3 / 4, MaxInterval: w.most * 3 / 4, Multiplier: 2, RandomizationFactor: 1. / 3}
 	secs := func(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }
 	for ctx.Err() == nil {
 		start := time.Now()
 		last, err := w.session(ctx)
-		// How long it was of use: up to the last message. One that was dead from the
-		// start took as long as w.silence, too.
+		// How long the session was useful: up to the last message. One that was dead
+		// from the start also took as long as w.silence.
 		active := max(0, last.Sub(start))
 		if active > w.silence {
 			wait.Reset()
@@ -80,10 +80,10 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
-// session connects, registers and works until the connection is of no use, and
-// returns when it last heard from the proxy.
+// session connects, registers and works until the connection is lost, and returns when
+// it last heard from the proxy.
 func (w *worker) session(ctx context.Context) (last time.Time, err error) {
-	ctx, end := context.WithCancelCause(ctx) // It ends all that waits for the connection.
+	ctx, end := context.WithCancelCause(ctx) // end ends all that waits for the connection.
 	m := &liveness.Monitor{Idle: w.silence, Dead: end}
 	if w.silence > 0 {
 		m.Start()
@@ -135,7 +135,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for end := time.Now().Add(max(lasts, -lasts)); err == nil && time.Now().Before(end); {
 		select {
 		case <-time.After(min(p.ping, time.Until(end))):
-			late, cancel := context.WithTimeout(connected, 3*p.ping) // The proxy too waits for three.
+			late, cancel := context.WithTimeout(connected, 3*p.ping) // The proxy waits for three pings, too.
 			err = c.Ping(late)
 			cancel()
 		case <-connected.Done():

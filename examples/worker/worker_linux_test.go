@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { e2e.Main(m, main) }
 
 const (
 	ping  = time.Second
-	slack = 500 * time.Millisecond // of a busy machine
+	slack = 500 * time.Millisecond // for a busy machine
 )
 
 // A lab has a worker on one host and a proxy on the other.
@@ -35,7 +35,7 @@ type lab struct {
 	ends     chan slog.Record
 }
 
-// start starts a worker that is as w says.
+// start starts a worker with the settings of w.
 func start(t *testing.T, w worker, lives ...time.Duration) *lab {
 	t.Helper()
 	l := &lab{Lab: labtest.NewLab(t), proxy: &proxy{ping: ping, lives: lives}, sessions: make(chan slog.Record, 100), ends: make(chan slog.Record, 100)}
@@ -90,7 +90,7 @@ func (l *lab) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// within returns the next record, which comes within d.
+// within returns the next record, which must come within d.
 func within(t *testing.T, what string, d time.Duration, records <-chan slog.Record) slog.Record {
 	t.Helper()
 	select {
@@ -122,7 +122,7 @@ func seconds(t *testing.T, r slog.Record, key string) time.Duration {
 	return time.Duration(attr(t, r, key).(float64) * float64(time.Second))
 }
 
-// TestSilent cuts the cable below a session.
+// TestSilent cuts the cable of a session.
 func TestSilent(t *testing.T) {
 	t.Parallel()
 	t.Run("before", func(t *testing.T) {
@@ -134,7 +134,7 @@ func TestSilent(t *testing.T) {
 		labtest.Need(t, l.Cable.Cut())
 		select {
 		case r := <-l.ends:
-			t.Errorf("ended with %v, want that it waits", attr(t, r, "err"))
+			t.Errorf("ended with %v, want it to wait", attr(t, r, "err"))
 		case <-time.After(long):
 			e2e.Figure(t, "worker -silence=-1s: still waiting", long)
 		}
@@ -152,7 +152,7 @@ func TestSilent(t *testing.T) {
 			t.Errorf("ended with %v, want a *liveness.Error", err)
 		}
 		if silent < 3*ping-slack || silent > 3*ping+slack {
-			t.Errorf("noticed %v after the last message, want 3 s, and 3.5 s at most", silent)
+			t.Errorf("noticed %v after the last message, want 3 s, at most 3.5 s", silent)
 		}
 		again := within(t, "session", 10*time.Second, l.sessions).Time.Sub(ended.Time)
 		if again > time.Second+slack {
@@ -166,8 +166,8 @@ func TestSilent(t *testing.T) {
 	})
 }
 
-// TestBackoff has a proxy that flaps, then one that works for longer than the
-// timeout, then one that is silent from the start.
+// TestBackoff has a proxy that flaps, then works for longer than the timeout, then is
+// silent from the start.
 func TestBackoff(t *testing.T) {
 	t.Parallel()
 	const flap, least, most = 200 * time.Millisecond, 50 * time.Millisecond, 1600 * time.Millisecond
@@ -176,7 +176,7 @@ func TestBackoff(t *testing.T) {
 		lives[i] = flap
 	}
 	l := start(t, worker{silence: 3 * ping, least: least, most: most}, append(lives, 9*ping/2, -flap)...)
-	limit := least // of the wait that comes
+	limit := least // of the next wait
 	for i := range 12 {
 		within(t, "session", 5*time.Second, l.sessions)
 		ended := within(t, "end", 10*time.Second, l.ends)
@@ -191,7 +191,7 @@ func TestBackoff(t *testing.T) {
 			}
 			limit = least
 		case i == 11 && (duration <= 3*ping || active > flap+slack || !errors.As(err, new(*liveness.Error))):
-			t.Errorf("session %d ended with %v after %v, active %v, want dead of silence after 3 s of it", i, err, duration, active)
+			t.Errorf("session %d ended with %v after %v, active %v, want the idle timeout after 3 s", i, err, duration, active)
 		}
 		if next < limit/2-time.Millisecond || next > limit+time.Millisecond {
 			t.Errorf("after session %d a wait of %v, want from %v to %v", i, next, limit/2, limit)
@@ -201,7 +201,7 @@ func TestBackoff(t *testing.T) {
 	within(t, "session", 5*time.Second, l.sessions)
 }
 
-// TestLoopback runs the program alone, with pings ten times as fast.
+// TestLoopback runs worker and proxy in one program, with pings ten times as fast.
 func TestLoopback(t *testing.T) {
 	t.Parallel()
 	p := e2e.Start(t, labtest.NewHost(t), "-ping=100ms")

@@ -1,5 +1,5 @@
-// Package e2e runs an example on a host of the lab, as a program of its own, and
-// reads what it prints.
+// Package e2e runs an example on a host of the lab, as a separate program, and reads
+// what it prints.
 //
 //	func TestMain(m *testing.M) { e2e.Main(m, main) }
 //
@@ -36,14 +36,14 @@ import (
 
 const program labtest.Program = "example"
 
-// Main runs the tests of an example whose function main is example. The tests wait
-// for timers most of the time, so that many run side by side.
+// Main runs the tests of an example. The function example is its main. The tests mostly
+// wait for timers, so many run in parallel.
 func Main(m *testing.M, example func()) {
 	labtest.NewProgram(string(program), func() int { example(); return 0 })
 	labtest.Main(m, 32)
 }
 
-// A Program is the example as it runs.
+// A Program is a running example.
 type Program struct {
 	*labtest.Process
 	lines chan line
@@ -54,8 +54,7 @@ type line struct {
 	at   time.Time
 }
 
-// Start starts the example in h, with what go run would have after its name. It
-// ends with the test.
+// Start starts the example on h with these arguments. It ends with the test.
 func Start(t testing.TB, h *netlab.Host, args ...string) *Program {
 	t.Helper()
 	stderr, w, err := os.Pipe()
@@ -81,7 +80,7 @@ func Start(t testing.TB, h *netlab.Host, args ...string) *Program {
 	})
 	p.Process = labtest.Start(t, cmd, h.Start)
 	w.Close()
-	// An example waits for no end of input, as labtest's programs do.
+	// Unlike labtest's programs, an example does not end with its input.
 	t.Cleanup(func() { p.Process.Process.Kill() })
 	read := func(r io.Reader) {
 		for s := bufio.NewScanner(r); s.Scan(); {
@@ -104,7 +103,7 @@ func Start(t testing.TB, h *netlab.Host, args ...string) *Program {
 	return p
 }
 
-// Wait returns the next line with text in it, and when it came.
+// Wait returns the next line that contains text, and when it came.
 func (p *Program) Wait(t testing.TB, atMost time.Duration, text string) (string, time.Time) {
 	t.Helper()
 	for timer := time.After(atMost); ; {
@@ -122,8 +121,8 @@ func (p *Program) Wait(t testing.TB, atMost time.Duration, text string) (string,
 	}
 }
 
-// Silent waits and fails the test if the program prints a line with text in it
-// meanwhile, or ends.
+// Silent waits for d. It fails the test if the program ends meanwhile, or prints a line
+// that contains text.
 func (p *Program) Silent(t testing.TB, d time.Duration, text string) {
 	t.Helper()
 	for timer := time.After(d); ; {
@@ -138,7 +137,7 @@ func (p *Program) Silent(t testing.TB, d time.Duration, text string) {
 	}
 }
 
-// Dial returns what dials from h, for libraries that take a function.
+// Dial returns a function that dials from h.
 func Dial(h *netlab.Host, d *net.Dialer) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (c net.Conn, err error) {
 		err = h.Do(func() (err error) {
@@ -149,8 +148,8 @@ func Dial(h *netlab.Host, d *net.Dialer) func(ctx context.Context, network, addr
 	}
 }
 
-// Figure prints what was measured for the row of README.md that begins with the
-// name, and fails the test if there is none.
+// Figure prints the time measured for a row of README.md. It fails the test if there is
+// no such row.
 func Figure(t testing.TB, row string, took time.Duration) {
 	t.Helper()
 	t.Logf("figure: %s: %.1f s", row, took.Seconds())

@@ -1,6 +1,6 @@
 # Computes phi.txt with 500 digits: python3 phi.py >phi.txt (mpmath 1.3.0).
-# A line of detector has MinDeviation and the times of the heartbeats, the lines
-# after it a time of the question and phi. All times are in ns.
+# A line "detector" has MinDeviation and the times of the heartbeats. Each line after it
+# has the time at which phi is asked, and phi. All times are in ns.
 import random
 from mpmath import mp, mpf, erfc, log10, sqrt
 

@@ -39,7 +39,7 @@ func (o Options) DialContext(ctx context.Context, network, address string) (net.
 type conn struct {
 	net.Conn
 	idle  *liveness.Monitor // may be nil
-	times atomic.Int32      // how often it has fired since the last byte
+	times atomic.Int32      // how often idle has fired since the last byte
 	ended atomic.Pointer[error]
 }
 

@@ -1,4 +1,4 @@
-// Package session has sessions of pgx that notice that their server is gone.
+// Package session has pgx sessions that notice when their server is gone.
 package session
 
 import (
@@ -14,13 +14,13 @@ import (
 )
 
 // Options say how a session notices that its server is gone, in any combination.
-// With zero Options a session is pgx as it is.
+// With zero Options a session is plain pgx.
 type Options struct {
-	// KeepAlive lets the kernels ask each other, whatever the session does.
+	// KeepAlive has the kernel probe the server, whatever the session does.
 	KeepAlive tcpopt.Config
 
 	// After a silence of Heartbeat, Wait asks the server, and gives it Timeout to
-	// answer. In the middle of a query no server answers.
+	// answer. During a query no server answers.
 	Heartbeat, Timeout time.Duration
 
 	// OnIdle decides whether to go on when nothing was sent or received for Idle,
@@ -36,7 +36,7 @@ type Session struct {
 	conn *conn // nil with zero Options
 }
 
-// Connect returns a session with the database, which is named as pgx has it.
+// Connect returns a session with the database, which is named as in pgx.
 func (o Options) Connect(ctx context.Context, database string) (*Session, error) {
 	config, err := pgx.ParseConfig(database)
 	if err != nil {
