@@ -19,10 +19,10 @@ import (
 
 var crowdProgram = labtest.NewProgram("crowd", crowd)
 
-// crowd holds connections to itself, and says when it has them.
+// crowd holds connections to itself, and makes a file when it has them.
 func crowd() int {
 	var flags flag.FlagSet
-	n := flags.Int("sockets", 0, "how many sockets, but for the listening one")
+	n := flags.Int("sockets", 0, "how many sockets, not counting the listening one")
 	network := flags.String("network", "tcp4", "tcp4 or tcp6")
 	ready := flags.String("ready", "", "a file to make")
 	flags.Parse(os.Args[1:])
@@ -49,8 +49,8 @@ func crowd() int {
 	return 0
 }
 
-// TestCost measures what it takes to write the metrics of a machine: few sockets and
-// namespaces, or with TCPOPT_COST set as many as large machines have.
+// TestCost measures what it costs to write the metrics of a machine with few sockets
+// and namespaces, or, with TCPOPT_COST set, with as many as large machines have.
 func TestCost(t *testing.T) {
 	needRoot(t)
 	cases := []struct{ sockets, namespaces, each int }{{10, 1, 0}, {100, 1, 0}, {10, 10, 2}}

@@ -23,7 +23,7 @@ func build(t testing.TB) (path string) {
 	return path
 }
 
-// output runs a command, which succeeds and prints no errors.
+// output runs a command, which must succeed and print no errors.
 func output(t testing.TB, cmd *exec.Cmd) string {
 	t.Helper()
 	var out, errs bytes.Buffer

@@ -1,3 +1,3 @@
-// Package deploy has what runs tcpopt on many machines, and its tests: a module of
-// its own, since they need the types of Kubernetes.
+// Package deploy tests the files here that run tcpopt on many machines. It is a module
+// of its own, since it needs the types of Kubernetes.
 package deploy

@@ -26,7 +26,7 @@ type prometheus struct {
 	url string
 }
 
-// get gets what the API has under a path, and fails the test if that is an error.
+// get gets what the API has under a path. It fails the test on an error.
 func (p *prometheus) get(t testing.TB, path string, parameters url.Values, into any) {
 	t.Helper()
 	response, err := p.Get(p.url + path + "?" + parameters.Encode())
@@ -50,13 +50,13 @@ func (p *prometheus) get(t testing.TB, path string, parameters url.Values, into 
 	}
 }
 
-// An alert is one of a rule for some labels.
+// An alert is an instance of a rule, with its labels.
 type alert struct {
 	State               string
 	Labels, Annotations map[string]string
 }
 
-// alerts are those that are pending or firing.
+// alerts returns the alerts of this name that are pending or firing.
 func (p *prometheus) alerts(t testing.TB, name string) (found []alert) {
 	t.Helper()
 	var all struct{ Alerts []alert }
@@ -69,7 +69,7 @@ func (p *prometheus) alerts(t testing.TB, name string) (found []alert) {
 	return found
 }
 
-// await waits until the alerts of a name are in these states, in whatever order.
+// await waits until the alerts of this name are in these states.
 func (p *prometheus) await(t testing.TB, name string, states ...string) []alert {
 	t.Helper()
 	want := strings.Join(states, " ")
@@ -88,7 +88,7 @@ func (p *prometheus) await(t testing.TB, name string, states ...string) []alert 
 	}
 }
 
-// query returns how many series an expression has.
+// query returns how many series match an expression.
 func (p *prometheus) query(t testing.TB, expr string) int {
 	t.Helper()
 	var data struct{ Result []any }
@@ -96,9 +96,10 @@ func (p *prometheus) query(t testing.TB, expr string) int {
 	return len(data.Result)
 }
 
-// TestFleet has three machines with what many have: servers, a service, and the
-// exporter whose folder tcpopt writes to. A connection without keepalive on one of
-// them makes its alert fire, with what to run there; when that was done it resolves.
+// TestFleet has three machines with typical programs: servers, a service, and the
+// exporter whose folder tcpopt writes to. A connection without keepalive makes its
+// alert fire, which says what to run there. Once the connection is set, the alert
+// resolves.
 func TestFleet(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -131,7 +132,7 @@ func TestFleet(t *testing.T) {
 			m.start("metrics-"+name, command, "metrics", "-o", filepath.Join(folders[name], "tcpopt.prom"), "-every", "1s")
 		}
 	}
-	// On this one a timer does it, and fails later.
+	// On cache-1 a timer does it, and stops later.
 	stop := make(chan bool)
 	stopped := make(chan bool)
 	go func() {
@@ -174,7 +175,7 @@ scrape_configs:
 		DialContext: func(_ context.Context, _, address string) (net.Conn, error) { return watcher.dial(address) }}}}
 	t.Cleanup(p.CloseIdleConnections)
 
-	// Every program is there, and none of their connections is without keepalive.
+	// The metrics have every program, and all connections have keepalive.
 	for _, expr := range []string{`tcpopt_connections{instance="cache-1", command="redis-server", keepalive="on"} > 0`,
 		`tcpopt_connections{instance="database-1", command="postgres", keepalive="on"} > 0`,
 		`tcpopt_connections{instance="billing-1", command="psql", keepalive="on"} == 1`,
@@ -186,7 +187,7 @@ scrape_configs:
 		}
 	}
 	if alerts := p.alerts(t, "TcpoptNeverNoticed"); len(alerts) > 0 {
-		t.Errorf("before anything happens: %+v", alerts)
+		t.Errorf("alerts before anything happens: %+v", alerts)
 	}
 
 	start := time.Now()
@@ -199,7 +200,7 @@ scrape_configs:
 	if a.Labels["instance"] != "billing-1" || a.Labels["command"] != "billing" {
 		t.Errorf("it names %v", a.Labels)
 	}
-	// What it says to run finds the connection.
+	// What the alert says to run finds the connection.
 	follow := func(a alert) {
 		t.Helper()
 		words := strings.Fields(a.Annotations["run"])
@@ -228,7 +229,7 @@ scrape_configs:
 	t.Logf("pending after %v, firing after %v, resolved %v after set", pending.Round(100*time.Millisecond),
 		firing.Round(100*time.Millisecond), time.Since(resolving).Round(100*time.Millisecond))
 
-	// A peer that does not answer any more, and then does.
+	// A peer stops answering, then answers again.
 	service.output(command, "set", "-name", "billing", "-all", "-idle", "1s", "-interval", "1s", "-count", "100", "-user-timeout", "0")
 	labtest.Need(t, cable.Cut())
 	if a = p.await(t, "TcpoptSuspect", "firing")[0]; a.Labels["instance"] != "billing-1" || a.Labels["command"] != "billing" {
@@ -244,7 +245,7 @@ scrape_configs:
 	}
 }
 
-// checkDashboard asks every query of the dashboard, as Grafana would.
+// checkDashboard runs every query of the dashboard, as Grafana would.
 func checkDashboard(t *testing.T, p *prometheus) {
 	text, err := os.ReadFile("grafana/tcpopt.json")
 	if err != nil {
@@ -269,7 +270,7 @@ func checkDashboard(t *testing.T, p *prometheus) {
 			queries++
 			expr := variables.Replace(target.Expr)
 			if strings.Contains(expr, "$") {
-				t.Errorf("%s: a variable that is none: %s", panel.Title, expr)
+				t.Errorf("%s: an unknown variable: %s", panel.Title, expr)
 			} else if p.query(t, expr) == 0 {
 				t.Errorf("%s: nothing has %s", panel.Title, expr)
 			}

@@ -32,7 +32,7 @@ func TestKubernetes(t *testing.T) {
 	}
 	for _, word := range []string{"hostPID:", "readOnlyRootFilesystem:", "mountPath:", "sizeLimit:"} {
 		if _, _, err := parse(strings.Replace(text, word, "x"+word, 1)); err == nil || !strings.Contains(err.Error(), "unknown field") {
-			t.Errorf("x%s is taken: %v", word, err)
+			t.Errorf("x%s is accepted: %v", word, err)
 		}
 	}
 	if namespace.Kind != "Namespace" || set.APIVersion != "apps/v1" || set.Kind != "DaemonSet" || set.Namespace != namespace.Name {
@@ -45,7 +45,7 @@ func TestKubernetes(t *testing.T) {
 	}
 	pod := set.Spec.Template.Spec
 	if !pod.HostPID || pod.HostNetwork || pod.HostIPC || *pod.AutomountServiceAccountToken {
-		t.Error("more or less of the host than its processes")
+		t.Error("the pod shares more or less of the host than its processes")
 	}
 	for _, v := range pod.Volumes {
 		if v.EmptyDir == nil {
@@ -64,7 +64,7 @@ func TestKubernetes(t *testing.T) {
 		}
 		want := []corev1.Capability{}
 		if c.Name == "tcpopt" {
-			// The same as systemd gives it.
+			// As in the systemd unit.
 			for _, word := range strings.Fields(settings(t, "systemd/tcpopt-metrics.service")["CapabilityBoundingSet"]) {
 				want = append(want, corev1.Capability(strings.TrimPrefix(word, "CAP_")))
 			}

@@ -23,14 +23,14 @@ import (
 	"github.com/tcpopt/tcpopt/internal/netlab"
 )
 
-// What the test binary is as other programs.
+// The test binary also runs as these programs.
 var (
 	initProgram    = labtest.NewProgram("init", initialize)
 	billingProgram = labtest.NewProgram("billing", serve)
 )
 
-// initialize is the first process of a machine: it sees and reaps the others, and
-// they end with it.
+// initialize is the first process of a machine. It sees and reaps the others, which end
+// with it.
 func initialize() int {
 	if err := errors.Join(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""), unix.Mount("proc", "/proc", "proc", 0, "")); err != nil {
 		fmt.Println(err)
@@ -48,8 +48,8 @@ func initialize() int {
 	return 0
 }
 
-// serve is a service that has a connection as Go makes it, and another without
-// keepalive from the start, or from when it reads a line.
+// serve is a service with a connection that has Go's defaults. It opens another without
+// keepalive, at the start or for each line that it reads.
 func serve() int {
 	var flags flag.FlagSet
 	to := flags.String("to", "", "address")
@@ -77,7 +77,7 @@ func serve() int {
 	return len(keep) * 0
 }
 
-// billing is the test binary as a program of that name.
+// billing copies the test binary to a program of that name.
 func billing(t testing.TB) string {
 	t.Helper()
 	exe, err := os.Executable()
@@ -114,15 +114,15 @@ func newMachine(t testing.TB) *machine {
 	return m
 }
 
-// command is a command of the machine.
+// command returns a command that runs on the machine.
 func (m *machine) command(args ...string) *exec.Cmd {
 	cmd := exec.Command("nsenter", append([]string{"--target", m.init.PID(), "--mount", "--net", "--ipc", "--pid", "--"}, args...)...)
 	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
 	return cmd
 }
 
-// start starts a program, which ends with the machine, and returns its input. What
-// it prints is seen if the test fails.
+// start starts a program, which ends with the machine, and returns its input. If the
+// test fails, it logs what the program printed.
 func (m *machine) start(name string, args ...string) (in io.Writer) {
 	m.t.Helper()
 	cmd := m.command(args...)
@@ -133,7 +133,7 @@ func (m *machine) start(name string, args ...string) (in io.Writer) {
 	cmd.Stdout, cmd.Stderr = log, log
 	labtest.Need(m.t, cmd.Start())
 	m.t.Cleanup(func() {
-		m.init.In.Close() // All of the machine ends.
+		m.init.In.Close() // Ends all of the machine.
 		cmd.Wait()
 		log.Close()
 		if m.t.Failed() {
@@ -144,7 +144,7 @@ func (m *machine) start(name string, args ...string) (in io.Writer) {
 	return in
 }
 
-// output runs a command of the machine, which succeeds.
+// output runs a command on the machine, which must succeed.
 func (m *machine) output(args ...string) string {
 	m.t.Helper()
 	return output(m.t, m.command(args...))

@@ -34,12 +34,12 @@ func TestRules(t *testing.T) {
 	test = exec.Command(promtool, "test", "rules", "tcpopt.test.yml")
 	test.Dir = dir
 	if out, err := test.CombinedOutput(); err == nil || !strings.Contains(string(out), "TcpoptNeverNoticed") {
-		t.Errorf("with another time: %v\n%s", err, out)
+		t.Errorf("with another time the tests pass: %v\n%s", err, out)
 	}
 }
 
-// TestMetricsLint has promtool look at the metrics of this machine: names, units
-// and types as Prometheus wants them.
+// TestMetricsLint has promtool check that the names, units and types of the metrics are
+// as Prometheus wants them.
 func TestMetricsLint(t *testing.T) {
 	t.Parallel()
 	check := exec.Command(labtest.FindProgram(t, "promtool"), "check", "metrics")
@@ -49,8 +49,8 @@ func TestMetricsLint(t *testing.T) {
 	}
 }
 
-// TestNames holds that the README has every metric, and that nothing here is made of
-// metrics that there are not.
+// TestNames checks that the README has every metric, and that no file here uses a
+// metric that does not exist.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	names := func(text, pattern string) map[string]bool {

@@ -15,7 +15,7 @@ import (
 	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
-// settings are those of a unit, the last of each name.
+// settings returns the settings of a unit, the last of each name.
 func settings(t testing.TB, file string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -27,7 +27,8 @@ func settings(t testing.TB, file string) map[string]string {
 	return all
 }
 
-// units copies the units to a folder, with a command that is there, and returns it.
+// units copies the units to a folder, with the path of a command that exists, and
+// returns the copies.
 func units(t testing.TB) (files []string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -52,7 +53,7 @@ func TestUnits(t *testing.T) {
 		if err != nil {
 			return fmt.Sprintf("%v: %s", err, out)
 		}
-		return string(out) // It succeeds with settings that it does not know.
+		return string(out) // It succeeds even with unknown settings.
 	}
 	if said := verify(files...); said != "" {
 		t.Errorf("systemd-analyze verify: %s", said)
@@ -68,7 +69,7 @@ func TestUnits(t *testing.T) {
 		}
 		t.Logf("exposure of %s: %s", m[1], m[2])
 		if score, err := strconv.ParseFloat(string(m[2]), 64); err != nil || score > 2.0 {
-			t.Errorf("%s is exposed with %s, want 2.0 at the most:\n%s", m[1], m[2], out)
+			t.Errorf("the exposure of %s is %s, want at most 2.0:\n%s", m[1], m[2], out)
 		}
 	}
 	bad := write(t, filepath.Join(t.TempDir(), "bad.service"), strings.Replace(read(t, files[0]), "ProtectHome=", "ProtectHouse=", 1))
@@ -77,9 +78,8 @@ func TestUnits(t *testing.T) {
 	}
 }
 
-// restricted is a command as the unit has it, as far as that can be done by hand:
-// with its capabilities and no others, as another user, who gains none, on a file
-// system that is read-only.
+// restricted returns a command that runs much as in the unit: with its capabilities and
+// no others, as another user, who can gain none, and on a read-only file system.
 func restricted(t testing.TB, unit string, args ...string) []string {
 	t.Helper()
 	all := settings(t, unit)
@@ -91,7 +91,7 @@ func restricted(t testing.TB, unit string, args ...string) []string {
 		keep += ",+" + strings.ToLower(strings.TrimPrefix(word, "CAP_"))
 	}
 	if all["NoNewPrivileges"] != "yes" || all["ProtectSystem"] != "strict" || drop == "-all" {
-		t.Fatalf("%s is another now", unit)
+		t.Fatalf("%s has changed", unit)
 	}
 	const readOnly = `mount --make-rprivate / && mount -o remount,bind,ro / && exec "$0" "$@"`
 	return append([]string{"unshare", "--mount", "sh", "-c", readOnly,
@@ -99,8 +99,8 @@ func restricted(t testing.TB, unit string, args ...string) []string {
 		"--inh-caps=" + keep, "--ambient-caps=" + keep, "--bounding-set=" + drop}, args...)
 }
 
-// TestRestricted has programs of several users, and wants of the service what root
-// sees.
+// TestRestricted has programs of several users, and checks that the services see what
+// root sees.
 func TestRestricted(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -145,7 +145,7 @@ func TestRestricted(t *testing.T) {
 			t.Errorf("%s sees %q, root sees %q", unit, got, root)
 		}
 	}
-	// Without the capabilities it sees less, and sees that it does.
+	// Without the capabilities it sees less, and reports so.
 	args := []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", command, "metrics"}
 	if text := m.output(args...); !regexp.MustCompile(`tcpopt_processes_unreadable\{reason="listing_denied"\} [1-9]`).MatchString(text) {
 		t.Errorf("as another user:\n%s", text)
