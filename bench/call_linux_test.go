@@ -18,14 +18,14 @@ var (
 	config = tcpopt.ConfigFromNet(wanted)
 )
 
-// A way is who makes a call.
+// A way is one way to make a call.
 type way struct {
 	call, by string
 	make     func() error
 }
 
-// BenchmarkCall has the same done by each. Config is everything that there is to
-// read, SetConfig the switch, idle, interval and count.
+// BenchmarkCall makes the same call in each way. Config reads everything there is,
+// SetConfig sets the switch, idle, interval and count.
 func BenchmarkCall(b *testing.B) {
 	c, _ := labtest.Pair(b, "tcp4", false)
 	var all []labtest.Way
@@ -118,8 +118,8 @@ func rawSetConfig(fd int) error {
 	return nil
 }
 
-// fileSetConfig duplicates the descriptor, as many do, felixge/tcpkeepalive among
-// them. That has no version which a Go proxy would serve.
+// fileSetConfig duplicates the descriptor, as many packages do. felixge/tcpkeepalive is
+// one, but no Go proxy serves a version of it.
 func fileSetConfig(c *net.TCPConn) error {
 	f, err := c.File()
 	if err != nil {
@@ -129,7 +129,7 @@ func fileSetConfig(c *net.TCPConn) error {
 	return rawSetConfig(int(f.Fd()))
 }
 
-// TestCall checks that each does what it is measured for.
+// TestCall checks that each way does what is measured.
 func TestCall(t *testing.T) {
 	c, _ := labtest.Pair(t, "tcp4", false)
 	s, err := tcpopt.FromConn(c)

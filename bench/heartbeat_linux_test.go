@@ -14,8 +14,8 @@ import (
 	"github.com/tcpopt/tcpopt/liveness"
 )
 
-// deadlined is what most write by hand: a deadline before each Read. It asks the
-// peer for nothing, and so ends a healthy connection that is idle.
+// deadlined is what most people write by hand: a deadline before each Read. It asks the
+// peer nothing, so it ends a healthy idle connection.
 type deadlined struct {
 	net.Conn
 	idle time.Duration
@@ -28,8 +28,8 @@ func (c deadlined) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// ticking is the other: a goroutine that pings at each tick, and ends the
-// connection where nothing came for long.
+// ticking is what others write: a goroutine that pings at each tick, and ends the
+// connection after a long silence.
 type ticking struct {
 	net.Conn
 	last atomic.Int64
@@ -112,9 +112,9 @@ var watchers = []struct {
 	{"ticker", func(c net.Conn) net.Conn { return newTicking(c, 10*idle) }},
 }
 
-// BenchmarkRead reads a byte that is there already: the cheapest Read, on which
-// what a watcher adds weighs most. Of yamux a read is not comparable, since it
-// takes from a buffer.
+// BenchmarkRead reads a byte that is already there. That is the cheapest Read, so what
+// a watcher adds weighs most. A read of yamux is not comparable, since it takes from a
+// buffer.
 func BenchmarkRead(b *testing.B) {
 	var all []labtest.Way
 	for _, w := range watchers {
@@ -141,8 +141,8 @@ func BenchmarkRead(b *testing.B) {
 	labtest.Turns(b, 500, all)
 }
 
-// BenchmarkIdle is what a connection costs on which nothing happens: bytes of heap
-// and stacks, and goroutines, the one in Read included.
+// BenchmarkIdle measures what an idle connection costs: bytes of heap and stacks, and
+// goroutines, including the one in Read.
 func BenchmarkIdle(b *testing.B) {
 	const n = 1000
 	run := func(by string, start func(net.Conn) io.Closer) {
@@ -151,7 +151,7 @@ func BenchmarkIdle(b *testing.B) {
 			for i := range all {
 				all[i], _ = labtest.Pair(b, "tcp4", false)
 			}
-			bytes, goroutines := inUse() // However often it is to run.
+			bytes, goroutines := inUse() // It measures once, whatever b.N.
 			closers := make([]io.Closer, n)
 			for i, c := range all {
 				closers[i] = start(c)

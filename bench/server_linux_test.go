@@ -21,9 +21,9 @@ import (
 	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
-// The dialers and listeners are told to have the same options on each connection,
-// except none, which leaves the system's default. Multipath TCP, which costs in
-// each accept whoever sets the options, is left out.
+// The dialers and listeners set the same options on each connection, except none, which
+// leaves the system's defaults. Multipath TCP is left out: it makes every accept
+// slower, however the options are set.
 var (
 	dialers = []struct {
 		by     string
@@ -92,14 +92,14 @@ func BenchmarkDial(b *testing.B) {
 	labtest.Turns(b, 10, all)
 }
 
-// abort leaves no TIME_WAIT behind, of which a machine has room for some 28,000.
+// abort leaves no TIME_WAIT behind. A machine has room for only some 28,000.
 func abort(c net.Conn) {
 	c.(*net.TCPConn).SetLinger(0)
 	c.Close()
 }
 
-// clients dials what a line of its input says, so many connections to an address,
-// and answers when they wait to be accepted. A negative number closes the newest.
+// clients opens as many connections to an address as a line of its input says, and
+// answers when they wait to be accepted. A negative number closes the newest.
 var clients = labtest.NewProgram("clients", func() int {
 	d := net.Dialer{KeepAlive: -1}
 	var all []net.Conn
@@ -125,8 +125,7 @@ var clients = labtest.NewProgram("clients", func() int {
 	return 0
 })
 
-// BenchmarkAccept accepts what waits already, while so many other connections are
-// open.
+// BenchmarkAccept accepts connections that already wait, while others are open.
 func BenchmarkAccept(b *testing.B) {
 	p := labtest.Start(b, clients.Command(), (*exec.Cmd).Start)
 	accept := func(l net.Listener, n int) (all []net.Conn, took time.Duration) {
@@ -181,7 +180,7 @@ func ask(t testing.TB, p *labtest.Process, address string, n int) {
 	}
 }
 
-// accepts is a server for strace(1), which marks where it begins to accept.
+// accepts is a server for strace(1), and marks where it begins to accept.
 var accepts = labtest.NewProgram("accepts", func() int {
 	i, _ := strconv.Atoi(os.Args[1])
 	n, _ := strconv.Atoi(os.Args[2])
@@ -260,7 +259,7 @@ func BenchmarkAcceptCalls(b *testing.B) {
 	}
 }
 
-// TestServers checks that each has the options that it is measured for.
+// TestServers checks that each sets the options that it should.
 func TestServers(t *testing.T) {
 	system, err := tcpopt.Defaults()
 	labtest.Need(t, err)

@@ -63,7 +63,7 @@ func TestSlowLink(t *testing.T) {
 		}()
 		var streams [4]*yamux.Stream // Each has a window of 256 KiB.
 		for i := range streams {
-			if streams[i], err = client.OpenStream(); err != nil { // Before data is in its way.
+			if streams[i], err = client.OpenStream(); err != nil { // Before data is in the way.
 				t.Fatal(err)
 			}
 		}
@@ -128,7 +128,7 @@ func TestSlowLink(t *testing.T) {
 	}
 }
 
-// slowLink returns both ends of a connection whose one direction is slow.
+// slowLink returns both ends of a connection that is slow in one direction.
 func slowLink(t *testing.T) (near, far net.Conn) {
 	t.Helper()
 	a, b := labtest.NewHost(t), labtest.NewHost(t)

@@ -2,9 +2,9 @@
 //
 //	tables README.md MACHINE <results
 //
-// It rewrites what stands between <!-- NAME --> and <!-- end --> in README.md, and
-// prints the same: for NAME of a benchmark its medians, for "goals" the ratios that
-// are promised, for "machine" the argument. What was not measured keeps what it has.
+// It rewrites the sections between <!-- NAME --> and <!-- end --> in README.md, and
+// prints them: the medians if NAME is a benchmark, the promised ratios for "goals", the
+// argument for "machine". A section that was not measured stays.
 package main
 
 import (
@@ -148,8 +148,8 @@ func rewrite(text []byte, machine string, all []*row, out io.Writer) ([]byte, er
 	return text, nil
 }
 
-// render makes a table of the rows of one benchmark. The first way that something
-// is done in is what the others are compared with.
+// render makes a table of the rows of one benchmark. It compares all ways to do
+// something with the first.
 func render(rows []*row) string {
 	var units []string
 	for _, r := range rows {
@@ -193,7 +193,7 @@ func without(all []string, i int) []string {
 	return slices.Delete(slices.Clone(all), i, i+1)
 }
 
-// figure has three digits that count, or all before the point.
+// figure keeps three significant digits, or all before the point.
 func figure(n float64) string {
 	switch {
 	case n == float64(int64(n)) || n >= 100:
@@ -204,8 +204,7 @@ func figure(n float64) string {
 	return strconv.FormatFloat(n, 'f', 2, 64)
 }
 
-// A goal is a ratio, or a figure where there is no base, that is not to be
-// exceeded.
+// A goal is a limit to a ratio, or to a figure if there is no base.
 type goal struct {
 	what, of, base, unit string
 	most                 float64
@@ -243,7 +242,7 @@ func judge(all []*row) string {
 			n /= base.median(g.unit)
 		}
 		verdict := "met"
-		if over := math.Round(100*n)/100 - g.most; over > 0 { // As it is printed.
+		if over := math.Round(100*n)/100 - g.most; over > 0 { // As printed.
 			verdict = "missed by " + figure(over)
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", g.what, figure(g.most), figure(n), verdict)
