@@ -1,5 +1,5 @@
-// Package census finds out which process has which TCP sockets, and what they are
-// set to. It also lets its caller change a socket of another process.
+// Package census finds which process has which TCP sockets, and their settings. It also
+// lets its caller change a socket of another process.
 package census
 
 import (
@@ -11,11 +11,11 @@ import (
 	"github.com/tcpopt/tcpopt"
 )
 
-// A Socket is a TCP socket of some process, as it was when it was read.
+// A Socket is a TCP socket of some process, at the time it was read.
 type Socket struct {
 	PID      int
 	Command  string // of the process, which may choose any bytes
-	TID      int    // of the thread that has the descriptor to itself; 0: the process has it
+	TID      int    // the thread that has the descriptor to itself; 0: the process has it
 	FD       int
 	Inode    uint32
 	NetNS    uint64 // the inode number of the network namespace
@@ -29,24 +29,24 @@ type Socket struct {
 	HasPending     bool   // a listening socket has none
 	Pending        uint64 // bytes that the peer has not acknowledged
 
-	Connect time.Duration // of what is not connected yet: when connect ends, counted from its start; 0: of none such
+	Connect time.Duration // how long after its start connect ends; 0: the socket is not connecting
 
-	Counted bool // the kernel reports the following, as it does of a connection of plain TCP
+	Counted bool // the kernel reports the following, as it does for plain TCP
 	Probes  int
 	Heard   bool          // something came from the peer
 	Silence time.Duration // since then
 	Acked   uint64
 	Stuck   bool // a retransmission timer ran out since the peer last acknowledged
-	Shut    bool // the peer takes no more
+	Shut    bool // the peer accepts no more data
 
-	// Of multipath TCP, as Visit finds it: how many paths, and the most of any.
+	// For multipath TCP, set by Visit: the number of paths, and the maximum over them.
 	Paths, PathProbes int
 	PathSilence       time.Duration
 
-	// Where it was asked.
+	// If the Query asks.
 	Process   *Process // nil: not asked
-	NetNSName string   // as ip-netns(8) has it; empty: none
-	Limit     *Limit   // of its network namespace; nil: not known
+	NetNSName string   // in ip-netns(8); empty: none
+	Limit     *Limit   // of its network namespace; nil: unknown
 
 	Held time.Duration // how long the duplicate of its descriptor existed
 }
@@ -54,36 +54,36 @@ type Socket struct {
 // Suspect reports whether s shows signs of a peer that is gone or does not read.
 func (s *Socket) Suspect() bool { return s.Probes > 0 || s.Stuck || s.Shut }
 
-// A Census is the sockets that are wanted, and what could not be seen.
+// A Census has the wanted sockets, and what could not be seen.
 type Census struct {
 	Sockets []Socket
 	Denied  []Denial
-	Owners  map[int]uint32 // by process: to whom it belongs, where that was asked and is known
-	Unowned *int           // sockets of this network namespace that no readable process has; nil: not counted
+	Owners  map[int]uint32 // the owners of processes, if the Query asks and they are known
+	Unowned *int           // sockets of this network namespace that belong to no readable process; nil: not counted
 
-	Uncounted int // of Sockets, the connections whose counters the kernel does not report
+	Uncounted int // how many of Sockets are connections without counters from the kernel
 
 	HidePID    string // the mount option of /proc that hides processes from this one; empty: it sees all
-	Uncompared bool   // there is no kcmp(2) to find descriptors that a thread has to itself
+	Uncompared bool   // without kcmp(2), descriptors that a thread has to itself were not found
 }
 
-// A Process is who has sockets. What is nil could not be read.
+// A Process describes a process with sockets. A nil field could not be read.
 type Process struct {
-	CommandLine *string // its arguments with spaces between them, or what it has put in their place
+	CommandLine *string // its arguments with spaces between them, or what it has replaced them with
 	User        *uint32 // the effective one
 	Unit        *Unit
 }
 
-// A Denial is a process that could not be read, or not wholly.
+// A Denial is a process that could not be read in full.
 type Denial struct {
 	PID     int
-	Command string // of the process; empty: not known
+	Command string // of the process; empty: unknown
 	Reason  Reason
 	Call    string // the system call that failed; empty: none
 	Err     error
 }
 
-// Meaning is that of the reason for d.
+// Meaning returns the meaning of d's reason.
 func (d Denial) Meaning() string {
 	if d.Reason == SeccompDenied && d.Call != "" {
 		return strings.Replace(d.Reason.Meaning(), "a system call that this takes", d.Call, 1)
@@ -128,7 +128,7 @@ var meanings = []struct {
 	{Failed, "failed for another reason"},
 }
 
-// Reasons are all of them.
+// Reasons returns all reasons.
 func Reasons() []Reason {
 	all := make([]Reason, len(meanings))
 	for i := range meanings {
@@ -147,31 +147,31 @@ func (r Reason) Meaning() string {
 	return string(r)
 }
 
-// A NoProcessError is that no process is as a Query wants it, by its command,
-// command line, user and unit, as far as can be seen.
+// A NoProcessError says that no visible process has the command, command line, user and
+// unit of a Query.
 type NoProcessError struct {
 	HidePID string // as in a Census
-	Hidden  int    // processes that are there and of which that is hidden
+	Hidden  int    // how many processes have these hidden
 }
 
-func (e *NoProcessError) Error() string { return "no process is as wanted" }
+func (e *NoProcessError) Error() string { return "no process matches" }
 
-// states are the states of RFC 9293 by their number in the kernel's
-// include/net/tcp_states.h, and by the name that ss(8) has for them.
+// states are ss(8)'s names for the states of RFC 9293, by their number in the kernel's
+// include/net/tcp_states.h.
 var states = [...]string{"", "established", StateConnect, "syn-recv", "fin-wait-1", "fin-wait-2",
 	"time-wait", "closed", "close-wait", "last-ack", "listen", "closing"}
 
-// timeWait is the one of a socket that no process has any more.
+// timeWait is the state of a socket that no process has any more.
 const timeWait = 6
 
-// StateConnect is the one of a socket that waits for the peer to be there.
+// StateConnect is the state of a socket that waits for the peer to answer.
 const StateConnect = "syn-sent"
 
-// StateListen is the one of a listening socket.
+// StateListen is the state of a listening socket.
 const StateListen = "listen"
 
-// StateClosed is the one of a socket that is not connected yet, or not any more.
+// StateClosed is the state of a socket that is not connected yet, or no longer.
 const StateClosed = "closed"
 
-// States are the others: those that a Socket may be in.
+// States returns the states that a Socket may be in: all but timeWait.
 func States() []string { return slices.Concat(states[1:timeWait], states[timeWait+1:]) }

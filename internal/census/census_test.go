@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) { labtest.Main(m, 16) }
 
-// TestForeign is of the systems that show no sockets of other processes.
+// TestForeign is for systems that show no sockets of other processes.
 func TestForeign(t *testing.T) {
 	if runtime.GOOS == "linux" {
 		t.Skip("this OS has pidfd_getfd")

@@ -6,9 +6,9 @@ import (
 	"github.com/tcpopt/tcpopt"
 )
 
-// Detection is when s would notice a dead peer, idle and busy, as DetectionTime has
-// it of its Config. What is not connected yet has no keepalive and no data: there
-// both are when connect ends.
+// Detection returns how long s takes to notice a dead peer, idle and busy: the
+// DetectionTime of its Config. A connecting socket has no keepalive and no data yet;
+// for it both are when connect ends.
 func (s *Socket) Detection() (idle, busy time.Duration) {
 	if s.Connect > 0 {
 		return s.Connect, s.Connect
@@ -16,12 +16,12 @@ func (s *Socket) Detection() (idle, busy time.Duration) {
 	return s.Config.DetectionTime()
 }
 
-// connectEnd is how long after its start a connect to a peer that does not answer
-// ends. That is when a SYN's timer runs out and as many were repeated as may be, or
-// so long has passed as repeating retries of them, which is TCP_SYNCNT, would take if
-// the time between two doubled from the start; it doubles only after linear, the
-// sysctl tcp_syn_linear_timeouts, of them. A user timeout counts in place of that time
-// and shortens the last timer, but not the first. See tcp_write_timeout and
+// connectEnd returns how long after its start a connect ends if the peer does not
+// answer. It ends when a SYN's timer expires and the SYN has either been repeated
+// retries (TCP_SYNCNT) + linear (the sysctl tcp_syn_linear_timeouts) times, or for as
+// long as retries repetitions would take if the interval doubled from the start. In
+// fact it doubles only after linear repetitions. A user timeout replaces that time, and
+// shortens the last timer, but not the first. See tcp_write_timeout and
 // tcp_clamp_rto_to_user_timeout of net/ipv4/tcp_timer.c of Linux 6.18.
 func connectEnd(retries, linear int, timeout time.Duration) time.Duration {
 	const first, most = time.Second, 2 * time.Minute // TCP_TIMEOUT_INIT and TCP_RTO_MAX

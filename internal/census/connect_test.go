@@ -21,7 +21,7 @@ func TestConnectEnd(t *testing.T) {
 		{"two", 2, 4, 0, 7 * time.Second},
 		{"three", 3, 4, 0, 19 * time.Second}, // Seen on 6.18.
 		{"all linear", 1, 200, 0, 3 * time.Second},
-		{"most", 7, 0, 0, 247 * time.Second}, // The last wait is bounded.
+		{"most", 7, 0, 0, 247 * time.Second}, // The last wait is limited.
 		{"user timeout", 6, 4, 10 * time.Second, 10 * time.Second},
 		{"user timeout below the first retransmission", 6, 4, time.Millisecond, time.Second},
 		{"user timeout above", 1, 4, 8 * time.Second, 7 * time.Second},

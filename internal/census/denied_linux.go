@@ -12,13 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errClass is that taking descriptors would change the class of the sockets.
+// errClass says that taking descriptors would change the class of the sockets.
 var errClass = errors.New("another net_cls or net_prio cgroup")
 
-// errHidden is that /proc hides a process, wholly or what is in it.
+// errHidden says that /proc hides a process or its contents.
 var errHidden = errors.New("hidden by the mount option hidepid of /proc")
 
-// errThread is that a thread has no pidfd before Linux 6.9.
+// errThread says that a thread has no pidfd before Linux 6.9.
 var errThread = errors.New("descriptors of a thread alone cannot be taken before Linux 6.9")
 
 // A callError is a system call that failed.
@@ -34,7 +34,7 @@ func isGone(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH)
 }
 
-// reasonOf is why a process could not be read, by what came of trying.
+// reasonOf returns why a process could not be read, from the error of trying.
 func reasonOf(err error) Reason {
 	var call *callError
 	switch {
@@ -56,8 +56,8 @@ func reasonOf(err error) Reason {
 	return Failed
 }
 
-// reason is why a call failed that was made to take a descriptor or to read it. That
-// it exists is known of getsockopt and fstat; of the others by the kernel's release.
+// reason returns why a call to take or read a descriptor failed. Every kernel has
+// getsockopt and fstat; its release says whether it has the others.
 func (e *callError) reason() Reason {
 	pidfd := e.call == "pidfd_open" || e.call == "pidfd_getfd"
 	switch {
@@ -81,8 +81,8 @@ func filtered() bool {
 	return err == nil && bytes.Contains(status, []byte("\nSeccomp:\t2\n"))
 }
 
-// hasPidfdGetfd reports whether the kernel is of a release that has it, the later
-// of the two calls.
+// hasPidfdGetfd reports whether the kernel's release has pidfd_getfd, the later of the
+// two calls.
 func hasPidfdGetfd() bool {
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {
@@ -93,13 +93,13 @@ func hasPidfdGetfd() bool {
 	return major > 5 || major == 5 && minor >= 6
 }
 
-// forbidden finds out what forbids taking a descriptor of a process whose
-// descriptors may be listed. The kernel says EPERM of each.
+// forbidden finds what forbids taking a descriptor of a process whose descriptors may
+// be listed. The kernel returns EPERM for each cause.
 func forbidden() Reason {
 	if pidfd, err := unix.PidfdOpen(os.Getpid(), 0); err == nil {
 		defer unix.Close(pidfd)
 		fd, err := unix.PidfdGetfd(pidfd, pidfd, 0)
-		if err != nil { // Nothing else forbids a process its own.
+		if err != nil { // Nothing else forbids taking one's own.
 			return SeccompDenied
 		}
 		unix.Close(fd)
@@ -110,7 +110,7 @@ func forbidden() Reason {
 	return TakingDenied
 }
 
-// Explain says of the process what its reason means, and which right it takes.
+// Explain says what the reason means for this process, and which right is missing.
 func (d Denial) Explain() string {
 	switch d.Reason {
 	case Gone:

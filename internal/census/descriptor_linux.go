@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Descriptor says what a process has at a descriptor, or why that may not be
-// known. It reads the name that the kernel gives it, and does not touch the thing
-// itself: that may be a file of a file system that hangs.
+// Descriptor says what a process has at a descriptor, or why that is unknown. It reads
+// the kernel's name for it, and does not touch the thing itself, which may be a file on
+// a file system that hangs.
 func Descriptor(pid, fd int) string {
 	path := "/proc/" + strconv.Itoa(pid) + "/fd/" + strconv.Itoa(fd)
 	link, err := os.Readlink(path)
@@ -28,11 +28,11 @@ func Descriptor(pid, fd int) string {
 	case kind == "pipe" && strings.HasPrefix(name, "["):
 		return "a pipe"
 	case kind == "anon_inode":
-		return "no socket but " + strings.Trim(name, "[]")
+		return "not a socket, but " + strings.Trim(name, "[]")
 	case strings.HasPrefix(link, "/"):
 		return "the file " + link
 	}
-	return "no socket but " + link
+	return "not a socket, but " + link
 }
 
 // protocolOf says what kind of socket is at path.

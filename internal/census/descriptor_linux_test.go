@@ -11,7 +11,7 @@ import (
 	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
-// TestDescriptor asks for descriptors of this process.
+// TestDescriptor looks at descriptors of this process.
 func TestDescriptor(t *testing.T) {
 	socket := func(family, kind, protocol int) int {
 		t.Helper()
@@ -55,7 +55,7 @@ func TestDescriptor(t *testing.T) {
 		{"fresh multipath TCP", socket(unix.AF_INET6, unix.SOCK_STREAM, unix.IPPROTO_MPTCP), "a TCP socket that is not connected and does not listen, or that other flags leave out"},
 		{"file", int(f.Fd()), "the file " + path},
 		{"pipe", int(r.Fd()), "a pipe"},
-		{"epoll", epoll, "no socket but eventpoll"},
+		{"epoll", epoll, "not a socket, but eventpoll"},
 		{"none", 1 << 20, "not open"},
 	} {
 		if tt.fd < 0 {
@@ -66,6 +66,6 @@ func TestDescriptor(t *testing.T) {
 		}
 	}
 	if got := Descriptor(1<<22, 0); got != "not open" {
-		t.Errorf("of no process: %q", got)
+		t.Errorf("no process: %q", got)
 	}
 }

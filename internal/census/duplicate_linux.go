@@ -11,10 +11,10 @@ import (
 	"github.com/tcpopt/tcpopt"
 )
 
-// Visit reads s again and, if it is still the same socket, calls act with what it
-// is now. A duplicate of the owner's descriptor is held meanwhile: act should be
-// quick and wait for nothing. s is then as it was after act, or, if Visit fails, as
-// it was before.
+// Visit reads s again and, if it is still the same socket, calls act with its present
+// state. Visit holds a duplicate of the owner's descriptor meanwhile, so act should be
+// quick and wait for nothing. Then s has the state after act or, if Visit fails, is
+// unchanged.
 func (s *Socket) Visit(act func(now *Socket, sock tcpopt.Socket)) error {
 	o := owner{pid: s.PID, tid: s.TID}
 	if err := o.open(); err != nil {
@@ -26,7 +26,7 @@ func (s *Socket) Visit(act func(now *Socket, sock tcpopt.Socket)) error {
 	raw := &rawDescriptor{}
 	sock := tcpopt.FromRawConn(raw)
 	now := *s
-	runtime.LockOSThread() // The policy that undisturbed sets is one thread's.
+	runtime.LockOSThread() // undisturbed sets the policy of one thread.
 	defer runtime.UnlockOSThread()
 	r.tid = unix.Gettid()
 	deferStops()
@@ -43,16 +43,16 @@ func (s *Socket) Visit(act func(now *Socket, sock tcpopt.Socket)) error {
 	return err
 }
 
-// A reading is what is read while a duplicate is held, as the kernel gives it. One
-// reading serves many sockets, since nothing is to be allocated meanwhile.
+// A reading is what is read while a duplicate is held, in the kernel's form. One
+// reading serves many sockets, since nothing may be allocated meanwhile.
 type reading struct {
 	tid      int  // of the thread, for closeDuplicate
-	queue    bool // also ask what is pending
+	queue    bool // also ask for the pending bytes
 	stat     unix.Stat_t
 	protocol int32  // 0: to be asked
 	connects bool   // also ask how often a SYN is repeated
 	linear   int    // as for connectEnd
-	usual    int32  // what the system has for it
+	usual    int32  // the system's retries
 	retries  int32  // as for connectEnd
 	scoped   bool   // also ask for the device of a link-local address
 	scope    uint32 // its index; 0: none
@@ -64,26 +64,26 @@ type reading struct {
 	paths    paths
 	infoSize uint32 // how much of info the kernel has filled
 	size     uint32
-	untimed  bool   // no user timeout
-	call     string // that failed
+	untimed  bool   // it has no user timeout
+	call     string // the call that failed
 	err      error
 	held     time.Duration
 }
 
-// errChanged is that the descriptor is closed or is something else by now.
-var errChanged = errors.New("the descriptor was closed or is another by now")
+// errChanged says that the descriptor is closed or is something else by now.
+var errChanged = errors.New("the descriptor was closed or is something else by now")
 
-// IsGone reports whether err is, of Visit, that the process has closed the
+// IsGone reports whether err, from Visit, means that the process has closed the
 // descriptor or has ended.
 func IsGone(err error) bool { return errors.Is(err, errChanged) || isGone(err) }
 
-// duplicate reads the socket with the given inode by a duplicate of the process's
-// descriptor fd. If act is not nil and that succeeds, act is called with the
-// duplicate, and the socket is read again.
+// duplicate reads the socket with this inode through a duplicate of the process's
+// descriptor fd. If that succeeds and act is not nil, it calls act with the duplicate
+// and reads the socket again.
 //
-// From pidfd_getfd(2) to close(2) there are only system calls that do not wait,
-// no allocation, lock or output. Close is a call that lets others run: it may
-// wait for what the owner's SO_LINGER says.
+// From pidfd_getfd(2) to close(2) it only makes system calls that do not wait, without
+// allocation, lock or output. The close lets other goroutines run, since it may wait as
+// the owner's SO_LINGER says.
 func (r *reading) duplicate(pidfd, fd int, inode uint32, act func(fd uintptr)) error {
 	err := r.hold(pidfd, fd, inode, act)
 	if errno, ok := err.(unix.Errno); ok {
@@ -114,8 +114,8 @@ func (r *reading) hold(pidfd, fd int, inode uint32, act func(fd uintptr)) error 
 	return r.err
 }
 
-// read reads a duplicate. The first row is refused by what is no socket, for fstat
-// of a file may wait for its file system; the others by what is not TCP.
+// read reads a duplicate. The first row fails if it is not a socket, before fstat,
+// which may wait for a file system. The others fail if it is not TCP.
 func (r *reading) read(fd int, inode uint32) error {
 	r.call = "getsockopt"
 	for i := range readRows {
@@ -152,7 +152,7 @@ func (r *reading) read(fd int, inode uint32) error {
 	}
 	r.infoSize, r.pending, r.paths.number = 0, 0, 0
 	if r.protocol == unix.IPPROTO_MPTCP {
-		// As long as it speaks it, TCP_INFO is of one path only.
+		// While it speaks multipath TCP, TCP_INFO describes one path only.
 		var n int32
 		if errno := r.get(fd, unix.SOL_MPTCP, mptcpInfo, &n); errno != unix.EOPNOTSUPP {
 			r.readPaths(fd)
@@ -169,7 +169,7 @@ func (r *reading) read(fd int, inode uint32) error {
 	return nil
 }
 
-// expectConnect prepares r for a socket in that state and namespace.
+// expectConnect prepares r for a socket in this state and namespace.
 func (r *reading) expectConnect(state string, ns uint64) {
 	if r.connects = state == StateConnect; r.connects {
 		r.linear, r.usual = connectSettings(ns)
@@ -189,7 +189,7 @@ func (r *reading) readScope(fd int) {
 	}
 }
 
-// readRows are what every TCP socket has, in the order of reading.values.
+// readRows are the options of every TCP socket, in the order of reading.values.
 var readRows = [...]struct{ level, name uintptr }{
 	{unix.SOL_SOCKET, unix.SO_KEEPALIVE},
 	{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE},
@@ -197,7 +197,7 @@ var readRows = [...]struct{ level, name uintptr }{
 	{unix.IPPROTO_TCP, unix.TCP_KEEPCNT},
 }
 
-// get is getsockopt(2). Raw, it does not give the processor to another goroutine.
+// get is getsockopt(2), raw, so that no other goroutine gets the processor.
 func (r *reading) get(fd int, level, name uintptr, value *int32) unix.Errno {
 	r.size = 4
 	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), level, name,
@@ -211,8 +211,8 @@ const mptcpInfo = 1
 // mptcpTCPInfo is MPTCP_TCPINFO of the same, from Linux 5.16 on.
 const mptcpTCPInfo = 2
 
-// paths are struct mptcp_subflow_data of the same, and what follows it: the kernel
-// has no more than eight paths.
+// paths are struct mptcp_subflow_data of the same, and what follows it. The kernel has
+// at most eight paths.
 type paths struct {
 	size, number, kernelSize, infoSize uint32
 	info                               [8]unix.TCPInfo
@@ -275,7 +275,7 @@ func (r *reading) fill(s *Socket) {
 		s.PathProbes = max(s.PathProbes, int(info.Probes))
 		s.PathSilence = max(s.PathSilence, time.Duration(min(info.Last_data_recv, info.Last_ack_recv))*time.Millisecond)
 	}
-	// What a kernel does not fill in is left over from another socket.
+	// What a kernel does not fill is left over from another socket.
 	fills := func(field uintptr, size uintptr) bool { return uintptr(r.infoSize) >= field+size }
 	if s.State == StateListen || !fills(unsafe.Offsetof(r.info.Bytes_acked), 8) {
 		return
@@ -285,7 +285,7 @@ func (r *reading) fill(s *Socket) {
 		s.State = states[r.info.State]
 	}
 	s.Probes = int(r.info.Probes)
-	// Before anything is heard, the kernel counts from its own start.
+	// Before the peer sends anything, the kernel counts from its own start.
 	if s.Heard = r.info.State != unix.BPF_TCP_SYN_SENT; s.Heard {
 		s.Silence = time.Duration(min(r.info.Last_data_recv, r.info.Last_ack_recv)) * time.Millisecond
 	}
@@ -299,10 +299,10 @@ func (r *reading) fill(s *Socket) {
 	}
 }
 
-// undisturbed keeps other programs from taking the processor from this thread,
-// which is to hold descriptors, until the function it returns is called. On a busy
-// machine it would sometimes be for a hundred milliseconds that a duplicate is
-// held (seen on 6.18). It takes CAP_SYS_NICE; without it nothing changes.
+// undisturbed keeps other programs from taking the processor from this thread, which
+// will hold descriptors, until the function it returns is called. Otherwise a busy
+// machine sometimes holds a duplicate for a hundred milliseconds (seen on 6.18). This
+// needs CAP_SYS_NICE; without it nothing changes.
 func undisturbed() func() {
 	before, err := unix.SchedGetAttr(0, 0)
 	if err != nil || before.Policy != unix.SCHED_NORMAL {
@@ -311,7 +311,7 @@ func undisturbed() func() {
 	if err := unix.SchedSetAttr(0, &unix.SchedAttr{Size: before.Size, Policy: unix.SCHED_FIFO, Priority: 1}, 0); err != nil {
 		return func() {}
 	}
-	before.Runtime = 0 // The slice that the system gives, from Linux 6.12 on.
+	before.Runtime = 0 // The system's slice, from Linux 6.12 on.
 	return func() { unix.SchedSetAttr(0, before, 0) }
 }
 

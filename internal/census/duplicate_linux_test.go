@@ -13,7 +13,7 @@ import (
 
 var needsTaking = labtest.NeedTaking
 
-// TestTakingAllocatesNothing is of the time in which a duplicate is held.
+// TestTakingAllocatesNothing counts allocations while a duplicate is held.
 func TestTakingAllocatesNothing(t *testing.T) {
 	needsTaking(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -59,9 +59,9 @@ func TestTakingAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestUndisturbed has a nice thread, which is to be as nice afterwards.
+// TestUndisturbed has a nice thread, which must be as nice afterwards.
 func TestUndisturbed(t *testing.T) {
-	runtime.LockOSThread() // And never unlocked: the thread ends with the test.
+	runtime.LockOSThread() // Never unlocked: the thread ends with the test.
 	if err := unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), 5); err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Within calls f on a thread that is in the network namespace of a process. What f
-// starts, goroutines too, may be elsewhere.
+// Within calls f on a thread in the network namespace of a process. Goroutines that f
+// starts may be elsewhere.
 func Within(pid int, f func() error) error {
 	err := checkProc()
 	if err != nil {
@@ -33,17 +33,17 @@ func Within(pid int, f func() error) error {
 	case errors.As(err, &denied) && errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("process %d: its namespaces may not be seen: it belongs to another user, is not dumpable or has more capabilities than this process, which needs CAP_SYS_PTRACE, as root has it", pid)
 	case errors.Is(err, errEnter) && errors.Is(err, unix.EPERM):
-		return fmt.Errorf("process %d: entering its network namespace takes CAP_SYS_ADMIN, here and where the namespace was made, as root has it: as root run this, or nsenter --net --target %[1]d tcpopt defaults", pid)
+		return fmt.Errorf("process %d: entering its network namespace takes CAP_SYS_ADMIN, here and where the namespace was made, as root has it: run this as root, or nsenter --net --target %[1]d tcpopt defaults", pid)
 	}
 	return err
 }
 
-// errEnter is that a namespace could not be entered.
+// errEnter says that a namespace could not be entered.
 var errEnter = errors.New("setns")
 
-// enter moves the calling thread to the network namespace at path, which has that
-// number unless it is 0. It is for the function of thread: somebody else should not
-// find himself there.
+// enter moves the calling thread to the network namespace at path, which must have this
+// number unless it is 0. Call it from the function of thread, so that nothing else runs
+// on that thread.
 func enter(path string, number uint64) error {
 	ns, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -62,8 +62,8 @@ func enter(path string, number uint64) error {
 	return nil
 }
 
-// thread calls f on a thread that ends with f, and returns then. The first thread
-// cannot end, and what /proc says of the process is said of it: f gets another.
+// thread calls f on a thread that ends with f, and then returns. The first thread
+// cannot end, and /proc shows its state as the process's, so f gets another.
 func thread(f func()) {
 	done := make(chan struct{})
 	go func() {
@@ -79,7 +79,7 @@ func thread(f func()) {
 	<-done
 }
 
-// SystemLimit is that of the network namespace of the calling thread.
+// SystemLimit returns the limit in the network namespace of the calling thread.
 func SystemLimit() (Limit, error) {
 	number := func(name string) (int, error) {
 		text, err := os.ReadFile("/proc/sys/net/ipv4/" + name)
@@ -92,18 +92,18 @@ func SystemLimit() (Limit, error) {
 	if err != nil {
 		return Limit{}, err
 	}
-	if retries < 0 || retries > math.MaxUint16 { // From Linux 5.14 on, 255 is the most.
+	if retries < 0 || retries > math.MaxUint16 { // From Linux 5.14 on, at most 255.
 		return Limit{}, fmt.Errorf("net.ipv4.tcp_retries2 is %d", retries)
 	}
-	most := 2 * time.Minute // TCP_RTO_MAX, which is a setting from Linux 6.15 on.
+	most := 2 * time.Minute // TCP_RTO_MAX, a setting from Linux 6.15 on.
 	if ms, err := number("tcp_rto_max_ms"); err == nil {
 		most = time.Duration(ms) * time.Millisecond
 	}
 	return newLimit(retries, most), nil
 }
 
-// limits are the system's limits in the namespaces of sockets, as far as they may be
-// entered. One thread enters them all, which takes less than one for each.
+// limits returns the system's limits in the namespaces of sockets that may be entered.
+// One thread enters them all, which is cheaper than one for each.
 func (t *tables) limits(sockets []Socket) map[uint64]*Limit {
 	limits := map[uint64]*Limit{}
 	read := func(ns uint64) {

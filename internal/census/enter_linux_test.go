@@ -22,7 +22,7 @@ func setRetries(t testing.TB, h *netlab.Host, n int) {
 	}))
 }
 
-// TestWithin has a process whose namespace has settings of its own.
+// TestWithin has a process whose namespace has its own settings.
 func TestWithin(t *testing.T) {
 	needsTaking(t)
 	h := labtest.NewHost(t)
@@ -34,7 +34,7 @@ func TestWithin(t *testing.T) {
 		t.Skip("this namespace has the value that the test sets in another")
 	}
 	theirs := Limit{3, 3 * time.Second}
-	for range 20 { // Whichever threads there are.
+	for range 20 { // On whatever threads.
 		labtest.Need(t, Within(p.Process.Pid, func() error {
 			if l, err := SystemLimit(); err != nil || l != theirs {
 				t.Errorf("within: %+v, %v, want %+v", l, err, theirs)
@@ -65,7 +65,7 @@ func TestWithin(t *testing.T) {
 	})
 }
 
-// enterProgram enters the namespace of the process that is its argument.
+// enterProgram enters the namespace of the process in its argument.
 var enterProgram = labtest.NewProgram("enter", func() int {
 	var pid int
 	fmt.Sscan(os.Args[1], &pid)
@@ -73,7 +73,7 @@ var enterProgram = labtest.NewProgram("enter", func() int {
 	return 0
 })
 
-// TestWithinDenied is of a user who may not enter.
+// TestWithinDenied runs as a user who may not enter.
 func TestWithinDenied(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to be somebody else")
@@ -94,7 +94,7 @@ func TestWithinDenied(t *testing.T) {
 	theirs := sleeping(t, as)
 	for pid, want := range map[string]string{
 		root.PID():   "process " + root.PID() + ": its namespaces may not be seen: it belongs to another user, is not dumpable or has more capabilities than this process, which needs CAP_SYS_PTRACE, as root has it",
-		theirs.PID(): "process " + theirs.PID() + ": entering its network namespace takes CAP_SYS_ADMIN, here and where the namespace was made, as root has it: as root run this, or nsenter --net --target " + theirs.PID() + " tcpopt defaults",
+		theirs.PID(): "process " + theirs.PID() + ": entering its network namespace takes CAP_SYS_ADMIN, here and where the namespace was made, as root has it: run this as root, or nsenter --net --target " + theirs.PID() + " tcpopt defaults",
 	} {
 		if got := labtest.Start(t, enterProgram.Command(pid), as).Line(t); got != want {
 			t.Errorf("said %q, want %q", got, want)
@@ -102,8 +102,8 @@ func TestWithinDenied(t *testing.T) {
 	}
 }
 
-// TestFaultSystemLimit measures that data in flight is given up no sooner than the
-// limit says.
+// TestFaultSystemLimit measures that the kernel gives up data in flight no sooner than
+// the limit.
 func TestFaultSystemLimit(t *testing.T) {
 	l := labtest.NewLab(t)
 	setRetries(t, l.Near, 2)

@@ -10,17 +10,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// An owner is a table of descriptors: that of a process, or one that a thread of it
-// has to itself.
+// An owner is a table of descriptors, of a process or of a thread that has its own.
 type owner struct {
 	pid     int
-	tid     int // of a thread that has the table; 0: the process's first thread has it
+	tid     int // the thread that has the table; 0: the process's first thread has it
 	pidfd   int
 	command string
 	over    bool // for the taker: its descriptors are denied
 }
 
-// dir is what /proc has of o.
+// dir is the directory of o in /proc.
 func (o *owner) dir() string {
 	dir := "/proc/" + strconv.Itoa(o.pid)
 	if o.tid != 0 {
@@ -29,8 +28,8 @@ func (o *owner) dir() string {
 	return dir
 }
 
-// open opens a pidfd for o. It comes before all that is read of a process, so that
-// no descriptor is that of another process with its number.
+// open opens a pidfd for o. It comes before anything is read of a process, so that no
+// descriptor belongs to another process with the same number.
 func (o *owner) open() (err error) {
 	if o.tid == 0 {
 		o.pidfd, err = unix.PidfdOpen(o.pid, 0)
@@ -51,8 +50,8 @@ func (o *owner) open() (err error) {
 	return &callError{"pidfd_open", err}
 }
 
-// find loads the tables of the namespaces of a process's threads, and returns the
-// tables of descriptors that it has, if it is wanted and may be read.
+// find loads the tables of the namespaces of a process's threads. It returns the
+// process's tables of descriptors if it is wanted and may be read.
 func (t *taker) find(pid int) (owners []*owner) {
 	dir := "/proc/" + strconv.Itoa(pid)
 	if wanted, err := t.query.wantsProcess(dir); !wanted {
@@ -72,7 +71,7 @@ func (t *taker) find(pid int) (owners []*owner) {
 		t.deny(pid, t.unseen(pid, err))
 		return nil
 	}
-	if len(t.query.PIDs) > 0 { // All others are out of a list of processes.
+	if len(t.query.PIDs) > 0 { // Otherwise they come from a list of processes.
 		if leader := leaderOf(dir); leader != 0 && leader != pid {
 			t.deny(pid, fmt.Errorf("a thread of process %d: %w", leader, unix.ESRCH))
 			return nil
@@ -86,8 +85,8 @@ func (t *taker) find(pid int) (owners []*owner) {
 		t.deny(pid, err)
 		return nil
 	}
-	// Each thread may be in a namespace of its own, and have a table of its own. The
-	// process's first thread may have ended before them, and has none then.
+	// Each thread may have its own namespace and its own table. The process's first
+	// thread may have ended before them, and has no table then.
 	for _, tid := range threads {
 		if tid == pid {
 			continue
@@ -107,13 +106,13 @@ func (t *taker) find(pid int) (owners []*owner) {
 	case len(owners) == 0:
 		t.deny(pid, err)
 	case len(owners) > 1 && owners[0].tid == 0 && lifeless(pid):
-		owners = owners[1:] // The first thread is there until the last has ended, without a table.
+		owners = owners[1:] // The first thread stays until the last has ended, without a table.
 	}
 	return owners
 }
 
-// leaderOf reads which process a process or thread of /proc is, or is of. 0: that is
-// not to be read.
+// leaderOf returns the process of a process or thread of /proc, or 0 if that cannot be
+// read.
 func leaderOf(dir string) int {
 	status, err := os.ReadFile(dir + "/status")
 	if err != nil {
@@ -125,7 +124,7 @@ func leaderOf(dir string) int {
 	return n
 }
 
-// shares reports whether a thread has the table of one of owners.
+// shares reports whether a thread shares the table of one of owners.
 func (t *taker) shares(owners []*owner, tid int) bool {
 	for _, o := range owners {
 		const files = 2 // KCMP_FILES of include/uapi/linux/kcmp.h
@@ -146,7 +145,7 @@ func (t *taker) shares(owners []*owner, tid int) bool {
 	return false
 }
 
-// unseen is err, or that /proc hides the process.
+// unseen returns errHidden if /proc hides the process, and err otherwise.
 func (t *taker) unseen(pid int, err error) error {
 	if errors.Is(err, unix.EPERM) || isGone(err) && unix.Kill(pid, 0) != unix.ESRCH {
 		return errHidden
@@ -154,8 +153,8 @@ func (t *taker) unseen(pid int, err error) error {
 	return err
 }
 
-// deny counts a process that could not be read. What has no descriptors is not
-// worth counting, nor is what has ended meanwhile, unless it was asked for.
+// deny counts a process that could not be read. It leaves out one that has no
+// descriptors or has ended, unless that one was asked for.
 func (t *taker) deny(pid int, err error) {
 	d := Denial{PID: pid, Reason: reasonOf(err), Err: err}
 	if len(t.query.PIDs) == 0 && (d.Reason == Gone || lifeless(pid)) {

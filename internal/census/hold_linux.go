@@ -12,19 +12,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// holding is locked while a duplicate is held, of which there is one at a time.
+// holding is locked while a duplicate is held: one at a time.
 var holding sync.Mutex
 
-// stopSignals are those by which a terminal, or a program in the same job, stops
-// this process. SIGSTOP is for nobody to catch.
+// stopSignals are those with which a terminal, or a program in the same job, stops this
+// process. Nobody can catch SIGSTOP.
 var stopSignals = []os.Signal{unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU}
 
-// deferStops makes stop signals wait until no duplicate is held: while this process
-// were stopped with one, its owner's close would send no FIN.
+// deferStops makes stop signals wait until no duplicate is held. If this process
+// stopped with one, its owner's close would send no FIN.
 var deferStops = sync.OnceFunc(func() {
 	var caught []os.Signal
 	for _, sig := range stopSignals {
-		// One that is ignored, or in somebody's hands, stays so.
+		// A signal that is ignored or already caught stays so.
 		if old, err := replaceAction(sig, sigaction{}, true); err == nil && old == (sigaction{}) {
 			caught = append(caught, sig)
 		}
@@ -41,8 +41,8 @@ var deferStops = sync.OnceFunc(func() {
 	}()
 })
 
-// stop stops this process by sig as if nobody had caught it, and returns when it
-// goes on. What package signal has once caught it never gives back to the kernel.
+// stop stops this process with sig as if nobody had caught it, and returns when it
+// continues. Package signal never gives a caught signal back to the kernel.
 func stop(sig os.Signal) {
 	holding.Lock()
 	defer holding.Unlock()
@@ -50,15 +50,15 @@ func stop(sig os.Signal) {
 	defer runtime.UnlockOSThread()
 	caught, err := replaceAction(sig, sigaction{}, false)
 	if err != nil {
-		return // It was found out before that this can be done.
+		return // deferStops found that this works.
 	}
-	// It is this thread's, so that this call does not return before it has stopped.
+	// The signal goes to this thread, so that the call does not return before the stop.
 	unix.Tgkill(unix.Getpid(), unix.Gettid(), sig.(unix.Signal))
 	replaceAction(sig, caught, false)
 }
 
-// A sigaction is a struct sigaction of the kernel, which has an order of its own
-// on MIPS, and at most the size of this. The zero one is SIG_DFL.
+// A sigaction is a struct sigaction of the kernel, which is at most this big and has
+// another order on MIPS. The zero one is SIG_DFL.
 type sigaction [8]uint64
 
 // replaceAction is rt_sigaction(2), which only reads if look is true.
@@ -67,7 +67,7 @@ func replaceAction(sig os.Signal, action sigaction, look bool) (old sigaction, e
 	if look {
 		replacement = nil
 	}
-	for _, size := range []uintptr{8, 16} { // Of a set of signals: 16 on MIPS.
+	for _, size := range []uintptr{8, 16} { // The size of a signal set: 16 on MIPS.
 		_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig.(unix.Signal)), uintptr(replacement), uintptr(unsafe.Pointer(&old)), size, 0, 0)
 		if errno == 0 {
 			return old, nil
@@ -83,9 +83,9 @@ var closing struct {
 	number atomic.Int64 // of the close
 }
 
-// closeDuplicate closes a duplicate. If its owner has closed the socket meanwhile
-// this is the last close, and with data unsent and SO_LINGER set it waits as long
-// as the owner has chosen, unless boundCloses is there.
+// closeDuplicate closes a duplicate. If its owner has closed the socket meanwhile, this
+// is the last close. With unsent data and SO_LINGER set it waits as long as the owner
+// has chosen, unless boundCloses cuts it short.
 func closeDuplicate(fd int, tid int) {
 	closing.number.Add(1)
 	closing.tid.Store(int64(tid))
@@ -93,15 +93,14 @@ func closeDuplicate(fd int, tid int) {
 	closing.tid.Store(0)
 }
 
-// lingers is how often a look is taken at the close: one that is seen twice is cut
-// short.
+// lingers is how often boundCloses looks at the close. It cuts short one that it sees
+// twice.
 const lingers = 5 * time.Millisecond
 
-// boundCloses keeps closes by closeDuplicate from waiting, until the function that
-// it returns is called. A signal ends what a close waits for, see
-// sk_stream_wait_close of net/core/stream.c of the kernel; the socket is sent to its
-// end in the background all the same. SIGURG is the one that Go's runtime sends to
-// its own threads, and takes no notice of.
+// boundCloses keeps closes of closeDuplicate from waiting, until the function that it
+// returns is called. A signal ends the wait of a close, see sk_stream_wait_close of the
+// kernel's net/core/stream.c; the kernel still sends what is left in the background.
+// SIGURG is the signal that Go's runtime sends to its own threads, and ignores.
 func boundCloses() (end func()) {
 	done := make(chan struct{})
 	go func() {

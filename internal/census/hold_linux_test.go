@@ -17,8 +17,8 @@ import (
 	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
-// TestVisitLinger is of a socket whose owner closes it meanwhile, with data that
-// nobody reads and a close that is to wait for it.
+// TestVisitLinger has an owner that closes the socket during the visit, with data that
+// nobody reads and SO_LINGER set.
 func TestVisitLinger(t *testing.T) {
 	needsTaking(t)
 	client, server := labtest.Pair(t, "tcp4", false)
@@ -27,7 +27,7 @@ func TestVisitLinger(t *testing.T) {
 	if len(ours) != 1 {
 		t.Fatalf("sockets %+v, want one", ours)
 	}
-	for written := 0; written == 0; { // A deadline may pass before anything is.
+	for written := 0; written == 0; { // A deadline may pass before a byte is written.
 		client.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
 		n, err := client.Write(make([]byte, 64<<20))
 		if err == nil {
@@ -41,12 +41,12 @@ func TestVisitLinger(t *testing.T) {
 	start := time.Now()
 	err := ours[0].Visit(func(*Socket, tcpopt.Socket) { client.Close() })
 	if took := time.Since(start); took > time.Second {
-		t.Errorf("a visit took %v, with an owner who lingers", took)
+		t.Errorf("a visit took %v with a lingering owner", took)
 	}
 	if err != nil {
 		t.Errorf("Visit: %v", err)
 	}
-	// Nobody has it any more, and what is unsent is on its way still.
+	// Nobody has the socket any more, and the kernel still sends the rest.
 	server.SetReadDeadline(time.Now().Add(5 * time.Second))
 	n, err := discard(server)
 	if err != nil || n == 0 {
@@ -70,11 +70,11 @@ func discard(c net.Conn) (n int, err error) {
 	}
 }
 
-// TestVisitStop has the visitor stopped while a duplicate is held.
+// TestVisitStop stops the visitor while it holds a duplicate.
 func TestVisitStop(t *testing.T) {
 	for _, sig := range stopSignals {
 		cmd := stopProgram.Command(fmt.Sprint(int(sig.(unix.Signal))))
-		cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true} // Not orphaned, unlike this one may be.
+		cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true} // Not orphaned, as this one may be.
 		var out bytes.Buffer
 		cmd.Stdout = &out
 		if err := cmd.Start(); err != nil {
@@ -85,14 +85,14 @@ func TestVisitStop(t *testing.T) {
 		if err != nil || !ws.Stopped() || ws.StopSignal() != sig {
 			cmd.Process.Kill()
 			cmd.Wait()
-			t.Fatalf("%v: waited: %v, status %#x, output %q, want that it stops", sig, err, ws, &out)
+			t.Fatalf("%v: waited: %v, status %#x, output %q, want it to stop", sig, err, ws, &out)
 		}
 		open := socketDescriptors(cmd.Process.Pid)
 		cmd.Process.Signal(unix.SIGCONT)
 		if err := cmd.Wait(); err != nil {
 			t.Fatalf("%v: %v, output %q", sig, err, &out)
 		}
-		// It has said how many were open before the visit.
+		// It printed how many were open before the visit.
 		var before int
 		fmt.Sscan(out.String(), &before)
 		if open != before || before == 0 {
@@ -101,7 +101,7 @@ func TestVisitStop(t *testing.T) {
 	}
 }
 
-// socketDescriptors counts those of a process.
+// socketDescriptors counts the sockets among a process's descriptors.
 func socketDescriptors(pid int) (n int) {
 	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
 	for _, link := range links {
@@ -114,7 +114,7 @@ func socketDescriptors(pid int) (n int) {
 
 var stopProgram = labtest.NewProgram("stop", stopInVisit)
 
-// stopInVisit sends itself a signal during a visit, and goes on afterwards.
+// stopInVisit sends itself a signal during a visit, and continues afterwards.
 func stopInVisit() int {
 	fail := func(what any) int { fmt.Println(what); return 1 }
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -138,22 +138,22 @@ func stopInVisit() int {
 	if err != nil || held > 2*time.Second {
 		return fail(fmt.Sprint(held, err))
 	}
-	// The stop comes now, if not yet; another comes as well as the first.
+	// The stop comes now at the latest.
 	time.Sleep(100 * time.Millisecond)
 	l.Close()
 	return 0
 }
 
-// TestStopIgnored is of a signal that this process was to ignore from its start.
+// TestStopIgnored has a signal that this process ignores from its start.
 func TestStopIgnored(t *testing.T) {
 	if slices.Contains(stopSignals, os.Signal(unix.SIGSTOP)) {
-		t.Error("SIGSTOP is nobody's to catch")
+		t.Error("nobody can catch SIGSTOP")
 	}
 	old, err := replaceAction(unix.SIGUSR2, sigaction{}, true)
 	if err != nil {
 		t.Skipf("no rt_sigaction here: %v", err)
 	}
 	if old == (sigaction{}) {
-		t.Error("SIGUSR2, which Go catches, looks as if nobody did")
+		t.Error("SIGUSR2, which Go catches, looks uncaught")
 	}
 }

@@ -10,7 +10,7 @@ func TestLimit(t *testing.T) {
 		retries    int
 		most, want time.Duration
 	}{
-		{15, 2 * time.Minute, 924600 * time.Millisecond}, // As tcp(7) and ip-sysctl.rst have it.
+		{15, 2 * time.Minute, 924600 * time.Millisecond}, // As in tcp(7) and ip-sysctl.rst.
 		{9, 2 * time.Minute, 204600 * time.Millisecond},
 		{8, 2 * time.Minute, 102200 * time.Millisecond},
 		{0, 2 * time.Minute, 200 * time.Millisecond},

@@ -9,21 +9,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A lister lists the sockets of processes while those that it has listed are read:
-// what it finds out is its own until it closes the channel.
+// A lister lists the sockets of processes while a taker reads those already listed. Its
+// fields are its own until it closes the channel.
 type lister struct {
 	query     *Query
-	tables    *tables          // of which it sets owned, and a taker taken
+	tables    *tables          // it sets owned, and a taker taken
 	class     string           // the net_cls and net_prio groups of this process
-	missing   []*owner         // those that have TCP sockets which no table has, where some tables were not read
-	netns     []uint64         // the network namespaces that are wanted; none: any
-	owners    map[int]uint32   // of the processes, if that is asked
-	processes map[int]*Process // if that is asked
+	missing   []*owner         // owners with TCP sockets that are in no table, since some tables were not read
+	netns     []uint64         // the wanted network namespaces; none: any
+	owners    map[int]uint32   // of the processes, if wanted
+	processes map[int]*Process // if wanted
 	unowned   *int             // nil: not counted
 	err       error            // of counting
 }
 
-// A batch is sockets of one process that are wanted, or why it has no more.
+// A batch has wanted sockets of one process, or why there are no more.
 type batch struct {
 	*owner
 	sockets []listed
@@ -49,7 +49,7 @@ func (l *lister) list(owners []*owner, batches chan<- batch) {
 			names, err = l.listOne(o, buf, names[:0], batches)
 		}
 		if o.tid != 0 && isGone(err) {
-			err = nil // A thread's end is not the process's, and all it had has ended.
+			err = nil // The end of a thread is not that of its process.
 		}
 		batches <- batch{owner: o, err: err, last: true}
 	}
@@ -59,7 +59,7 @@ func (l *lister) list(owners []*owner, batches chan<- batch) {
 	}
 }
 
-// listOne uses buf, and names so that the next process may.
+// listOne uses buf and names, and returns names for the next process.
 func (l *lister) listOne(o *owner, buf []byte, names []string, batches chan<- batch) ([]string, error) {
 	dir := o.dir()
 	fds, err := unix.Open(dir+"/fd", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -85,7 +85,7 @@ func (l *lister) listOne(o *owner, buf []byte, names []string, batches chan<- ba
 			continue
 		}
 		i, ok := l.tables.index[inode]
-		if !ok { // Not TCP, or not when the tables were read, or of a namespace that was not.
+		if !ok { // Not TCP, not in the tables when they were read, or of a namespace that was not read.
 			missing = missing || (l.query.selects() || len(l.tables.empty) > 0) && mayBeTCP(dir, name)
 			continue
 		}

@@ -15,7 +15,7 @@ type Pattern struct {
 	zone   string       // of the only address of prefix; empty: any
 }
 
-// errPattern is what a Pattern may be.
+// errPattern says what a Pattern may be.
 var errPattern = errors.New("want ADDR, CIDR, :port, ADDR:port or CIDR:port")
 
 // ParsePattern reads ADDR, CIDR, :port, ADDR:port or CIDR:port. IPv6 before a
@@ -37,7 +37,7 @@ func ParsePattern(s string) (Pattern, error) {
 	bare := unbracket(host)
 	p, err := parsePrefix(bare)
 	if err == nil && strings.Contains(bare, ":") && bare == host {
-		err = errPattern // Where the address ends is anybody's guess.
+		err = errPattern // Nobody knows where the address ends.
 	}
 	p.port = uint16(n)
 	return p, err
@@ -77,19 +77,19 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// match reports whether p matches a. An IPv4 address that an IPv6 socket has is
-// an IPv4 address.
+// match reports whether p matches a. An IPv4 address of an IPv6 socket is an IPv4
+// address.
 func (p *Pattern) match(a netip.AddrPort) bool {
 	return p.mayMatch(a) && (p.zone == "" || p.zone == a.Addr().Zone())
 }
 
-// mayMatch is match for an address whose zone is not known yet.
+// mayMatch is match for an address with an unknown zone.
 func (p *Pattern) mayMatch(a netip.AddrPort) bool {
 	return (p.port == 0 || p.port == a.Port()) &&
 		(!p.prefix.IsValid() || p.prefix.Contains(a.Addr().WithZone("").Unmap()))
 }
 
-// matchAny reports whether any of patterns matches a by match. No patterns match
+// matchAny reports whether any of patterns matches a by match. An empty list matches
 // every address.
 func matchAny(patterns []Pattern, a netip.AddrPort, match func(*Pattern, netip.AddrPort) bool) bool {
 	return len(patterns) == 0 || slices.ContainsFunc(patterns, func(p Pattern) bool { return match(&p, a) })

@@ -13,9 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// checkProc returns an error unless /proc is of the PID namespace of this process.
-// Its numbers would be other processes than those of the same numbers in system
-// calls.
+// checkProc returns an error unless /proc belongs to the PID namespace of this process.
+// Otherwise its numbers and those in system calls would be different processes.
 func checkProc() error {
 	self, err := os.Readlink("/proc/self")
 	status, serr := os.ReadFile("/proc/self/status")
@@ -29,17 +28,17 @@ func checkProc() error {
 	return errors.New("/proc is of another PID namespace than this process: enter that of the network alone, as nsenter -n does, or that of the mounts with that of processes, as nsenter -m -p does")
 }
 
-// nested reports whether a process has numbers in several namespaces, by its status
-// in /proc: from that of /proc on down, see proc_pid_status(5).
+// nested reports whether a process has numbers in several namespaces. Its status in
+// /proc lists them from the namespace of /proc on down, see proc_pid_status(5).
 func nested(status []byte) bool {
 	_, rest, ok := bytes.Cut(status, []byte("\nNSpid:"))
 	line, _, _ := bytes.Cut(rest, []byte("\n"))
 	return ok && len(bytes.Fields(line)) > 1
 }
 
-// hidePID is the option by which /proc is mounted that keeps this process from
-// knowing of others at all, such as hidepid=invisible. It is empty if there is none,
-// or it does not concern this process.
+// hidePID returns the mount option of /proc that hides other processes from this one,
+// such as hidepid=invisible. It is empty if there is none, or if this process is
+// exempt.
 func hidePID() string {
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -47,9 +46,9 @@ func hidePID() string {
 	}
 	option, group := parseHidePID(mounts)
 	if option == "" || strings.HasSuffix(option, "=noaccess") || strings.HasSuffix(option, "=1") {
-		return "" // Those are there and are counted.
+		return "" // Those processes are visible and are counted.
 	}
-	// There is a process 1 always.
+	// Process 1 always exists.
 	if _, err := os.Lstat("/proc/1"); err == nil {
 		groups, _ := os.Getgroups()
 		exempt := !strings.HasSuffix(option, "=ptraceable") && !strings.HasSuffix(option, "=4") && slices.Contains(append(groups, os.Getegid()), group)
@@ -61,7 +60,7 @@ func hidePID() string {
 }
 
 // parseHidePID finds the options hidepid and gid of /proc in a table of mounts, see
-// proc_pid_mountinfo(5). What is mounted last is what is seen.
+// proc_pid_mountinfo(5). The last mount is the visible one.
 func parseHidePID(mounts []byte) (option string, group int) {
 	for _, line := range strings.Split(string(mounts), "\n") {
 		before, after, _ := strings.Cut(line, " - ")
@@ -81,21 +80,20 @@ func parseHidePID(mounts []byte) (option string, group int) {
 	return option, group
 }
 
-// mayTraceAll reports whether this process has CAP_SYS_PTRACE over all that are not
-// in user namespaces beside its own.
+// mayTraceAll reports whether this process has CAP_SYS_PTRACE over all processes,
+// except in user namespaces beside its own.
 var mayTraceAll = sync.OnceValue(func() bool {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
 	if err := unix.Capget(&header, &data[0]); err != nil || data[0].Effective&(1<<unix.CAP_SYS_PTRACE) == 0 {
 		return false
 	}
-	// In the first user namespace all users are there, as themselves.
+	// The first user namespace maps all users to themselves.
 	users, err := os.ReadFile("/proc/self/uid_map")
 	return err == nil && slices.Equal(strings.Fields(string(users)), []string{"0", "0", "4294967295"})
 })
 
-// numbers returns the processes that /proc shows, or the threads that the
-// directory task of one of them does.
+// numbers returns the processes in /proc, or the threads in the directory task of one.
 func numbers(dir string) ([]int, error) {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -112,8 +110,8 @@ func numbers(dir string) ([]int, error) {
 	return all, err
 }
 
-// namespaceOf reads which network namespace dir, a thread of /proc, is in. That
-// may be read of the processes whose descriptors may be listed.
+// namespaceOf returns the network namespace of dir, a thread of /proc. It may be read
+// for processes whose descriptors may be listed.
 func namespaceOf(dir string) (uint64, error) {
 	link, err := os.Readlink(dir + "/ns/net")
 	if err != nil {
@@ -135,9 +133,9 @@ func inBrackets(link, prefix string) (string, bool) {
 	return strings.CutSuffix(s, "]")
 }
 
-// connectSettings are the sysctls tcp_syn_linear_timeouts, which came with Linux 6.5,
-// and tcp_syn_retries. Of a namespace that this process is not in they cannot be
-// read: there the first is what it is in a new one.
+// connectSettings returns the sysctls tcp_syn_linear_timeouts, which came with Linux
+// 6.5, and tcp_syn_retries. They cannot be read in another namespace than this
+// process's: there the first is that of a new namespace.
 func connectSettings(ns uint64) (linear int, retries int32) {
 	number := func(name string) (int, error) {
 		text, err := os.ReadFile("/proc/sys/net/ipv4/" + name)
@@ -157,8 +155,8 @@ func connectSettings(ns uint64) (linear int, retries int32) {
 	return linear, int32(n)
 }
 
-// mayBeTCP reports whether a process's socket is one of TCP, as far as the name
-// tells that the kernel gives it.
+// mayBeTCP reports whether a process's socket may be a TCP socket, by the kernel's name
+// for it.
 func mayBeTCP(dir, fd string) bool {
 	name := make([]byte, 32)
 	n, err := unix.Getxattr(dir+"/fd/"+fd, "system.sockprotoname", name)
@@ -198,8 +196,8 @@ func socketInode(link []byte) (uint32, bool) {
 	return uint32(n), n>>32 == 0 && n != 0
 }
 
-// lifeless reports whether a process is a thread of the kernel (PF_KTHREAD of
-// its include/linux/sched.h) or has ended and was not waited for.
+// lifeless reports whether a process is a kernel thread (PF_KTHREAD of the kernel's
+// include/linux/sched.h) or a zombie.
 func lifeless(pid int) bool {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
@@ -213,9 +211,8 @@ func lifeless(pid int) bool {
 	return flags&0x00200000 != 0 || fields[0] == "Z" || fields[0] == "X"
 }
 
-// netClass is the groups of a process or thread, a directory of /proc, that the
-// kernel stamps on the sockets whose descriptors it gets: net_cls and net_prio
-// of cgroup v1.
+// netClass returns the groups of dir, a process or thread of /proc, that the kernel
+// stamps on sockets whose descriptors it gets: net_cls and net_prio of cgroup v1.
 func netClass(dir string) string {
 	text, err := os.ReadFile(dir + "/cgroup")
 	if err != nil {

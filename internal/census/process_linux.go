@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processOf reads whose process dir is, a thread of /proc. What may not be read, or
-// is gone, stays nil.
+// processOf describes the process of dir, a thread of /proc. A field stays nil if it
+// may not be read or is gone.
 func processOf(dir string) *Process {
 	p := new(Process)
 	if line, err := commandLineOf(dir); err == nil {
@@ -32,9 +32,9 @@ func processOf(dir string) *Process {
 	return p
 }
 
-// commandLineOf is the arguments of a process with spaces between them. It is in the
-// memory of the process, for which the kernel waits as long as it is locked: by one
-// that waits for a file system that hangs, for ever.
+// commandLineOf returns the arguments of a process with spaces between them. They are
+// in the memory of the process, and the kernel waits while that is locked: forever, if
+// the process waits for a file system that hangs.
 func commandLineOf(dir string) (string, error) {
 	type result struct {
 		text []byte
@@ -51,7 +51,7 @@ func commandLineOf(dir string) (string, error) {
 	case r := <-read:
 		return string(bytes.ReplaceAll(bytes.TrimRight(r.text, "\x00 "), []byte{0}, []byte{' '})), r.err
 	case <-timer.C:
-		return "", errors.New("the command line of a process that hangs")
+		return "", errors.New("the command line cannot be read: the process hangs")
 	}
 }
 
@@ -95,12 +95,12 @@ func (q *Query) wantsProcess(dir string) (bool, error) {
 // netnsDir is where ip-netns(8) mounts the namespaces that have names.
 const netnsDir = "/run/netns/"
 
-// netnsNames are the names of network namespaces by their numbers.
+// netnsNames returns the names of network namespaces by their numbers.
 func netnsNames() map[uint64]string {
 	names := map[uint64]string{}
 	entries, err := os.ReadDir(netnsDir)
 	if err != nil {
-		return names // There is none, or they may not be known.
+		return names // There is none, or it may not be read.
 	}
 	for _, e := range entries {
 		if number, err := netnsNumber(e.Name()); err == nil {
@@ -110,8 +110,8 @@ func netnsNames() map[uint64]string {
 	return names
 }
 
-// netnsNumber is the number of a network namespace by its name. A file where none
-// is mounted has a number of its own.
+// netnsNumber returns the number of a network namespace by its name. A file on which
+// none is mounted has its own number.
 func netnsNumber(name string) (uint64, error) {
 	var own, st unix.Stat_t
 	if err := unix.Stat("/proc/thread-self/ns/net", &own); err != nil {
@@ -126,13 +126,13 @@ func netnsNumber(name string) (uint64, error) {
 	return st.Ino, nil
 }
 
-// netns are the numbers of the network namespaces that q wants, by number or name.
+// netns returns the numbers of the network namespaces that q wants.
 func (q *Query) netns() (numbers []uint64, err error) {
 	for _, word := range q.NetNS {
 		number, err := strconv.ParseUint(word, 10, 64)
 		if err != nil {
 			if number, err = netnsNumber(word); err != nil {
-				return nil, fmt.Errorf("network namespace %s: want a number, or a name as ip netns has it: %w", strconv.QuoteToASCII(word), err)
+				return nil, fmt.Errorf("network namespace %s: want a number, or a name of ip netns: %w", strconv.QuoteToASCII(word), err)
 			}
 		}
 		numbers = append(numbers, number)

@@ -30,8 +30,8 @@ func newGroup(t testing.TB, name string) string {
 	return ""
 }
 
-// TestDetails has a process in a group named as Docker names those of a container, of
-// another user if that can be, with arguments that a terminal cannot show.
+// TestDetails has a process in a group with the name of a Docker container, run by
+// another user if possible, with arguments that a terminal cannot show.
 func TestDetails(t *testing.T) {
 	needsTaking(t)
 	id := strings.Repeat(fmt.Sprintf("%016x", os.Getpid()), 4)
@@ -45,7 +45,7 @@ func TestDetails(t *testing.T) {
 		return cmd.Start()
 	}, "\x1b[31m", "two words", "\u202e")
 	labtest.Need(t, os.WriteFile(group+"/cgroup.procs", []byte(p.PID()), 0))
-	t.Cleanup(func() { // A group that has a process cannot be removed.
+	t.Cleanup(func() { // A group with a process cannot be removed.
 		p.In.Close()
 		p.Wait()
 	})
@@ -104,7 +104,7 @@ func TestNetNS(t *testing.T) {
 	if os.MkdirAll(netnsDir, 0o755) == nil && os.WriteFile(netnsDir+name, nil, 0o600) == nil {
 		t.Cleanup(func() { os.Remove(netnsDir + name) })
 		if _, err := Take(&Query{NetNS: []string{name}}); err == nil || !strings.Contains(err.Error(), "no namespace is mounted there") {
-			t.Errorf("of a name where none is mounted: %v", err)
+			t.Errorf("a name with none mounted: %v", err)
 		}
 		if syscall.Mount("/proc/"+p.PID()+"/ns/net", netnsDir+name, "", syscall.MS_BIND, "") == nil {
 			t.Cleanup(func() { syscall.Unmount(netnsDir+name, syscall.MNT_DETACH) })
@@ -122,11 +122,11 @@ func TestNetNS(t *testing.T) {
 	c, err := Take(&Query{NetNS: append(words, fmt.Sprint(own)), Listen: true})
 	labtest.Need(t, err)
 	if !slices.ContainsFunc(c.Sockets, func(s Socket) bool { return s.PID == p.Process.Pid }) {
-		t.Errorf("of two: %d sockets, not those of %s", len(c.Sockets), p.PID())
+		t.Errorf("two namespaces: %d sockets, not those of %s", len(c.Sockets), p.PID())
 	}
 	for word, want := range map[string]string{
-		"7":          "network namespace 7: no process that may be read is in it",
-		"nonesuch\n": `network namespace "nonesuch\n": want a number, or a name as ip netns has it: no such file or directory`,
+		"7":          "network namespace 7: no process in it can be read",
+		"nonesuch\n": `network namespace "nonesuch\n": want a number, or a name of ip netns: no such file or directory`,
 	} {
 		if _, err := Take(&Query{NetNS: []string{word}}); err == nil || err.Error() != want {
 			t.Errorf("%q: %v, want %s", word, err, want)

@@ -1,7 +1,7 @@
 package census
 
-// A Query says which sockets are wanted: of the zero Query, all but listening
-// ones. Where it has several values of one kind, each of them is wanted.
+// A Query says which sockets are wanted. The zero Query wants all but listening ones.
+// If a field has several values, a socket may match any of them.
 type Query struct {
 	PIDs     []int    // none: every process
 	Commands []string // of the process; none: any
@@ -15,14 +15,14 @@ type Query struct {
 	States  []string // none: any
 	Listen  bool     // listening sockets too
 	Owners  bool     // the owners of the processes too
-	Details bool     // what is known of their processes and the names of namespaces too
+	Details bool     // details of the processes and names of namespaces too
 	Limits  bool     // the limits of the system too
-	Force   bool     // even if that rewrites the net_cls class of a socket
+	Force   bool     // even if reading rewrites the net_cls class of a socket
 
 	Local, Remote []Pattern // none: any
 }
 
-// Describes reports whether processes are selected by what they are.
+// Describes reports whether q selects processes by what they are.
 func (q *Query) Describes() bool {
 	return len(q.Commands)+len(q.CommandLines)+len(q.Users)+len(q.Units) > 0
 }

@@ -8,15 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dump calls f for each TCP socket of this thread's network namespace in one of
-// these states and families, those of multipath TCP last. See sock_diag(7).
+// dump calls f for each TCP socket of this thread's network namespace in these states
+// and families, multipath TCP last. See sock_diag(7).
 func dump(states uint32, families []family, f func(entry)) error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	buf := make([]byte, 1<<16) // The kernel's answers have 32 KiB at the most.
+	buf := make([]byte, 1<<16) // The kernel's answers have at most 32 KiB.
 	seq := uint32(0)
 	for _, protocol := range []uint32{unix.IPPROTO_TCP, unix.IPPROTO_MPTCP} {
 		for _, family := range families {
@@ -29,7 +29,7 @@ func dump(states uint32, families []family, f func(entry)) error {
 				})
 			}
 			if protocol == unix.IPPROTO_MPTCP || family.number == unix.AF_INET6 {
-				// The kernel may be without them, and says so in several ways.
+				// The kernel may lack them, and says so in several ways.
 				if err == unix.ENOENT || err == unix.EINVAL || err == unix.EOPNOTSUPP {
 					err = nil
 				}
@@ -42,22 +42,22 @@ func dump(states uint32, families []family, f func(entry)) error {
 	return nil
 }
 
-// inetDiagReqProtocol is INET_DIAG_REQ_PROTOCOL of include/uapi/linux/inet_diag.h
-// of the kernel; it is for protocols that do not fit into a byte.
+// inetDiagReqProtocol is INET_DIAG_REQ_PROTOCOL of the kernel's
+// include/uapi/linux/inet_diag.h, for protocols that do not fit into a byte.
 const inetDiagReqProtocol = 3
 
-// dumpRequest is a struct nlmsghdr, a struct inet_diag_req_v2 and, if it takes
-// one, an attribute that names the protocol.
+// dumpRequest returns a struct nlmsghdr, a struct inet_diag_req_v2 and, if needed, an
+// attribute with the protocol.
 func dumpRequest(seq uint32, family uint8, protocol, states uint32) []byte {
 	order := binary.NativeEndian
 	b := make([]byte, 4, 80) // The length comes last.
 	b = order.AppendUint16(b, unix.SOCK_DIAG_BY_FAMILY)
 	b = order.AppendUint16(b, unix.NLM_F_REQUEST|unix.NLM_F_DUMP)
 	b = order.AppendUint32(b, seq)
-	b = order.AppendUint32(b, 0) // The kernel knows who sends it.
+	b = order.AppendUint32(b, 0) // The kernel knows the sender.
 	b = append(b, family, uint8(min(protocol, 255)), 0, 0)
 	b = order.AppendUint32(b, states)
-	b = append(b, make([]byte, 48)...) // Of any addresses and ports.
+	b = append(b, make([]byte, 48)...) // Any addresses and ports.
 	if protocol > 255 {
 		b = order.AppendUint16(b, 8)
 		b = order.AppendUint16(b, inetDiagReqProtocol)
@@ -67,9 +67,8 @@ func dumpRequest(seq uint32, family uint8, protocol, states uint32) []byte {
 	return b
 }
 
-// receiveDump receives the answer to the request seq. Who else is privileged to
-// send to a netlink socket may do so at any time: only the kernel, which is port
-// 0, is listened to.
+// receiveDump receives the answer to the request seq. It listens only to the kernel,
+// which is port 0: other privileged programs may send to a netlink socket at any time.
 func receiveDump(fd int, buf []byte, seq uint32, f func(entry)) error {
 	for {
 		n, from, err := unix.Recvfrom(fd, buf, 0)
@@ -88,12 +87,11 @@ func receiveDump(fd int, buf []byte, seq uint32, f func(entry)) error {
 	}
 }
 
-// diagMessageSize is that of struct inet_diag_msg.
+// diagMessageSize is the size of struct inet_diag_msg.
 const diagMessageSize = 72
 
-// parseDump parses one datagram of the answer to the request seq, and reports
-// whether it has the end of it. What is left of the answer to another request is
-// not for this one.
+// parseDump parses one datagram of the answer to the request seq, and reports whether
+// it ends the answer. It ignores the rest of the answer to another request.
 func parseDump(b []byte, seq uint32, f func(entry)) (done bool, err error) {
 	order := binary.NativeEndian
 	for len(b) >= unix.SizeofNlMsghdr {
@@ -126,8 +124,8 @@ func parseDump(b []byte, seq uint32, f func(entry)) (done bool, err error) {
 	return false, nil
 }
 
-// parseDiagMessage parses a struct inet_diag_msg. Addresses and ports are in the
-// order of the network.
+// parseDiagMessage parses a struct inet_diag_msg. Addresses and ports are in network
+// byte order.
 func parseDiagMessage(b []byte) entry {
 	address := func(ip, port []byte) netip.AddrPort {
 		a := netip.AddrFrom16([16]byte(ip))

@@ -17,9 +17,9 @@ import (
 	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
-// recorded is a datagram that Linux 6.18 sent on amd64: the answers to dumps of
-// TCP by IPv4 (seq 1) and by IPv6 (2), of multipath TCP by IPv4 (3) and of a
-// protocol that there is not (4), and the end of the first.
+// recorded is a datagram that Linux 6.18 sent on amd64: the answers to dumps of TCP
+// over IPv4 (seq 1) and IPv6 (2), of multipath TCP over IPv4 (3) and of an unknown
+// protocol (4), and the end of the first.
 func recorded(t testing.TB, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("testdata", name+".sockdiag"))
@@ -42,7 +42,7 @@ func TestParseDump(t *testing.T) {
 		"1672631 1 127.0.0.1:51652 127.0.0.1:9000 0",
 		"1672621 1 127.0.0.1:8080 127.0.0.1:35286 0",
 	}
-	// with is the first datagram with another byte at i.
+	// with returns the first datagram with another byte at i.
 	with := func(i int, c byte) []byte {
 		b := slices.Clone(tcp4)
 		b[i] = c
@@ -110,7 +110,7 @@ func FuzzParseDump(f *testing.F) {
 	})
 }
 
-// netlink returns a netlink socket with which nothing waits, and its port.
+// netlink returns a non-blocking netlink socket, and its port.
 func netlink(t *testing.T, protocol int) (fd int, port uint32) {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
@@ -128,8 +128,8 @@ func netlink(t *testing.T, protocol int) (fd int, port uint32) {
 	return fd, name.(*unix.SockaddrNetlink).Pid
 }
 
-// TestReceiveDumpStranger has an end of the dump that another program sends. It
-// needs no privilege among sockets of NETLINK_USERSOCK.
+// TestReceiveDumpStranger has another program send the end of the dump. Sockets of
+// NETLINK_USERSOCK need no privilege for that.
 func TestReceiveDumpStranger(t *testing.T) {
 	fd, port := netlink(t, unix.NETLINK_USERSOCK)
 	stranger, _ := netlink(t, unix.NETLINK_USERSOCK)
@@ -146,15 +146,15 @@ func TestReceiveDumpStranger(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := receiveDump(fd, make([]byte, 1<<16), 1, nil); err != unix.EAGAIN {
-		t.Errorf("receiveDump = %v, want %v: it is the kernel's answer that counts", err, unix.EAGAIN)
+		t.Errorf("receiveDump = %v, want %v: only the kernel's answer counts", err, unix.EAGAIN)
 	}
 	if n, _, err := unix.Recvfrom(fd, make([]byte, 1<<16), 0); err != unix.EAGAIN {
 		t.Errorf("%d bytes left, %v: the stranger's message was not received", n, err)
 	}
 }
 
-// TestReceiveDumpAnother waits for the answer to a request that was not made,
-// while there is one to another.
+// TestReceiveDumpAnother waits for the answer to one request while the answer to
+// another comes.
 func TestReceiveDumpAnother(t *testing.T) {
 	l := labtest.Listen(t, nil, labtest.Loopback("tcp4"), false)
 	for _, tt := range []struct {
@@ -183,7 +183,7 @@ func TestReceiveDumpAnother(t *testing.T) {
 
 // TestDump finds each socket once for each protocol that has it.
 func TestDump(t *testing.T) {
-	netlink(t, unix.NETLINK_SOCK_DIAG) // Or the test is skipped.
+	netlink(t, unix.NETLINK_SOCK_DIAG) // It may skip the test.
 	for _, multipath := range []bool{false, true} {
 		if fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_MPTCP); multipath && err != nil {
 			break

@@ -19,26 +19,26 @@ type entry struct {
 	inode         uint32
 	protocol      uint16 // 0: the table does not say whether TCP or multipath TCP
 	state         uint8
-	owned         bool   // a process that may be read has it
-	taken         bool   // and was asked
+	owned         bool   // a readable process has it
+	taken         bool   // and it was read
 	queue         uint32 // bytes that the peer has not acknowledged
 	netns         uint64
 	local, remote netip.AddrPort
 }
 
-// ownedStates are those of a socket that a process may have, a bit each.
+// ownedStates are the states of a socket that a process may have, a bit each.
 const ownedStates = (1<<len(states) - 2) &^ (1 << timeWait)
 
 // tables are the kernel's tables of TCP sockets of some network namespaces.
 type tables struct {
 	own     uint64 // the namespace of this process
-	states  uint32 // those of interest, a bit each
+	states  uint32 // the states of interest, a bit each
 	entries []entry
 	index   map[uint32]int32             // entries by inode, which is unique across namespaces
-	loaded  map[uint64]error             // by namespace: what came of reading its tables
-	dirs    map[uint64]string            // by namespace: the thread of /proc whose tables these are
+	loaded  map[uint64]error             // by namespace: the result of reading its tables
+	dirs    map[uint64]string            // by namespace: the thread of /proc that has these tables
 	empty   map[uint64]bool              // by namespace: a table was not read, since the kernel counts no sockets for it
-	devices map[uint64]map[uint32]string // by namespace: its devices that have IPv6; read when needed
+	devices map[uint64]map[uint32]string // by namespace: its devices with IPv6; read when needed
 }
 
 func newTables(own uint64, states uint32) *tables {
@@ -46,7 +46,7 @@ func newTables(own uint64, states uint32) *tables {
 		loaded: map[uint64]error{}, dirs: map[uint64]string{}, empty: map[uint64]bool{}, devices: map[uint64]map[uint32]string{}}
 }
 
-// enter loads the tables of the namespace that dir, a thread of /proc, is in.
+// enter loads the tables of the namespace of dir, a thread of /proc.
 func (t *tables) enter(dir string) error {
 	ns, err := namespaceOf(dir)
 	if err != nil {
@@ -55,7 +55,7 @@ func (t *tables) enter(dir string) error {
 	return t.load(ns, dir)
 }
 
-// load adds the tables of a namespace, by a thread dir of /proc that is in it.
+// load adds the tables of a namespace, through dir, a thread of /proc in it.
 func (t *tables) load(ns uint64, dir string) error {
 	if err, ok := t.loaded[ns]; ok {
 		return err
@@ -65,13 +65,13 @@ func (t *tables) load(ns uint64, dir string) error {
 		families = t.counted(ns, dir)
 	}
 	err := t.read(ns, dir, families)
-	if err == nil || !isGone(err) { // Another thread may be there yet.
+	if err == nil || !isGone(err) { // Another thread may still be there.
 		t.loaded[ns], t.dirs[ns] = err, dir
 	}
 	return err
 }
 
-// A family is one of addresses, of which the kernel has a table.
+// A family is an address family, for which the kernel has a table.
 type family struct {
 	number        uint8
 	table, counts string // in /proc/PID
@@ -82,8 +82,8 @@ var bothFamilies = []family{
 	{unix.AF_INET6, "/net/tcp6", "/net/sockstat6"},
 }
 
-// counted are the families of which the kernel counts sockets in use in the namespace
-// of a thread dir of /proc. To find those, it walks through the hash of all
+// counted returns the families with sockets in use in the namespace of dir, a thread of
+// /proc, by the kernel's count. To list them the kernel walks through the hash of all
 // namespaces, which takes milliseconds even if there are none.
 func (t *tables) counted(ns uint64, dir string) (families []family) {
 	for _, f := range bothFamilies {
@@ -96,8 +96,8 @@ func (t *tables) counted(ns uint64, dir string) (families []family) {
 	return families
 }
 
-// read reads tables. In the namespace itself it takes a quarter of the time that the
-// text takes, but to go there takes CAP_SYS_ADMIN.
+// read reads tables. Inside the namespace it takes a quarter of the time of reading the
+// text, but entering needs CAP_SYS_ADMIN.
 func (t *tables) read(ns uint64, dir string, families []family) error {
 	add := func(e entry) {
 		e.netns = ns
@@ -118,7 +118,7 @@ func (t *tables) read(ns uint64, dir string, families []family) error {
 	if err == nil {
 		return nil
 	}
-	t.drop(ns) // Or the kernel has no inet_diag.
+	t.drop(ns) // The kernel may also lack inet_diag.
 	for _, f := range families {
 		if err := loadText(dir+f.table, add); err != nil {
 			return err
@@ -127,14 +127,14 @@ func (t *tables) read(ns uint64, dir string, families []family) error {
 	return nil
 }
 
-// add adds an entry, in the place of one with its inode: the paths of a
-// multipath connection have its inode, and its own entry comes last.
+// add adds an entry, or replaces one with the same inode. The paths of a multipath
+// connection have its inode, and its own entry comes last.
 func (t *tables) add(e entry) {
 	if e.inode == 0 {
-		return // In no process's hands: TIME_WAIT, or closed and not yet done.
+		return // No process has it: TIME_WAIT, or closed and not yet done.
 	}
 	if states[e.state] == StateListen {
-		e.queue = 0 // It is the limit of connections to be accepted.
+		e.queue = 0 // The limit of connections to be accepted.
 	}
 	if e.netns == 0 {
 		e.netns = t.own
@@ -147,7 +147,7 @@ func (t *tables) add(e entry) {
 	t.entries = append(t.entries, e)
 }
 
-// drop forgets the half of a table that could not be read to its end.
+// drop forgets the tables of a namespace that could not be read to the end.
 func (t *tables) drop(ns uint64) {
 	for inode, i := range t.index {
 		if t.entries[i].netns == ns {
@@ -157,9 +157,9 @@ func (t *tables) drop(ns uint64) {
 	}
 }
 
-// reload reads what was left out of the tables of the namespace of a thread dir of
-// /proc, and reports whether there was any. That is for a process which has a TCP
-// socket that no table has: should a kernel count wrong, nothing is missed.
+// reload reads the tables that were left out for the namespace of dir, a thread of
+// /proc, and reports whether there were any. It is for a process with a TCP socket that
+// is in no table: if a kernel counts wrong, nothing is missed.
 func (t *tables) reload(dir string) bool {
 	ns, err := namespaceOf(dir)
 	if err != nil || !t.empty[ns] {
@@ -169,8 +169,7 @@ func (t *tables) reload(dir string) bool {
 	return t.read(ns, dir, bothFamilies) == nil
 }
 
-// loadText reads a table of /proc/net. That has no entry for IPv6 if there is
-// none.
+// loadText reads a table of /proc/net. Without IPv6 there is no table for it.
 func loadText(file string, f func(entry)) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -182,9 +181,9 @@ func loadText(file string, f func(entry)) error {
 	return parseTable(text, f)
 }
 
-// countsNone reports whether a table of counts, see net/ipv4/proc.c and net/ipv6/proc.c
-// of the kernel, has no TCP sockets in use. Those in TIME_WAIT are not in use, and in
-// no process's hands.
+// countsNone reports whether a table of counts has no TCP sockets in use, see
+// net/ipv4/proc.c and net/ipv6/proc.c of the kernel. Those in TIME_WAIT are not in use,
+// and no process has them.
 func countsNone(text []byte) bool {
 	for _, line := range strings.Split(string(text), "\n") {
 		if f := strings.Fields(line); len(f) >= 3 && (f[0] == "TCP:" || f[0] == "TCP6:") && f[1] == "inuse" {
@@ -194,9 +193,9 @@ func countsNone(text []byte) bool {
 	return false
 }
 
-// countUnowned counts the sockets of this namespace that no process has that may
-// be read. The tables are read once more: what is in both and nobody's lives and
-// has an owner elsewhere, and was not closed while the processes were listed.
+// countUnowned counts the sockets of this namespace that belong to no readable process.
+// It reads the tables once more: a socket without an owner in both was not closed while
+// the processes were listed, but has an owner elsewhere.
 func (t *tables) countUnowned() (int, error) {
 	missed, states := map[uint32]bool{}, uint32(0)
 	for i := range t.entries {
@@ -241,15 +240,14 @@ func parseTable(text []byte, f func(entry)) error {
 			return fmt.Errorf("a line of /proc/net/tcp: %q", line)
 		}
 		if state == 0 || state >= uint64(len(states)) {
-			continue // One that this program does not know of.
+			continue // A state that this program does not know.
 		}
 		f(entry{inode: uint32(inode), state: uint8(state), queue: uint32(queue), local: local, remote: remote})
 	}
 	return nil
 }
 
-// parseAddrPort parses words of the address as this processor has them, and the
-// port.
+// parseAddrPort parses an address, in words of this processor's byte order, and a port.
 func parseAddrPort(field []byte) (netip.AddrPort, bool) {
 	address, port, _ := strings.Cut(string(field), ":")
 	if len(address) != 8 && len(address) != 32 {
@@ -268,7 +266,7 @@ func parseAddrPort(field []byte) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(a, uint16(n)), err == nil
 }
 
-// unwrapErrno is the errno in err, which compares with ==.
+// unwrapErrno returns the errno in err, which compares with ==.
 func unwrapErrno(err error) error {
 	var errno unix.Errno
 	if errors.As(err, &errno) {

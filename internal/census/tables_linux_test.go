@@ -43,7 +43,7 @@ func TestTablesAdd(t *testing.T) {
 	}
 }
 
-// TestTablesLoad has tables of another namespace, which are read as text.
+// TestTablesLoad reads the tables of another namespace as text.
 func TestTablesLoad(t *testing.T) {
 	const head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 	const line = "   5: 0100007F:B043 0200007F:DA7A 01 0000002A:00000007 02:000004E2 00000000     0        0 2108337 2 000000008d058030 20 0 0 10 -1\n"
@@ -59,14 +59,14 @@ func TestTablesLoad(t *testing.T) {
 	}
 	ts := newTables(7, ownedStates)
 	if err := ts.load(8, dir); !isGone(err) {
-		t.Errorf("of a thread that is gone: %v", err)
+		t.Errorf("a thread that is gone: %v", err)
 	}
 	// Another thread of that namespace may be there, and none has a table of IPv6.
 	write(head + line)
 	if err := ts.load(8, dir); err != nil || len(ts.entries) != 1 || ts.entries[0].netns != 8 || ts.entries[0].inode != 2108337 {
 		t.Errorf("load = %v, entries %+v", err, ts.entries)
 	}
-	// It is read once, and what came of that is kept.
+	// It is read once, and the result is kept.
 	write(head + "nonsense\n")
 	if err := ts.load(8, dir); err != nil || len(ts.entries) != 1 {
 		t.Errorf("again: load = %v, entries %+v", err, ts.entries)
@@ -80,8 +80,8 @@ func TestTablesLoad(t *testing.T) {
 	}
 }
 
-// TestTablesCounted has tables that are not read, since the kernel counts no sockets
-// for them.
+// TestTablesCounted has tables that are not read, since the kernel counts no sockets in
+// them.
 func TestTablesCounted(t *testing.T) {
 	const head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 	const line = "   5: 0100007F:B043 0200007F:DA7A 01 0000002A:00000007 02:000004E2 00000000     0        0 %d 2 000000008d058030 20 0 0 10 -1\n"
@@ -116,15 +116,14 @@ func TestTablesCounted(t *testing.T) {
 		if got := slices.Sorted(maps.Keys(ts.index)); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
 		}
-		// A process there has a socket all the same.
+		// Yet a process there has a socket.
 		if again := ts.reload(dir); again != (len(tt.want) < 2) || len(ts.index) != 2 || ts.reload(dir) {
 			t.Errorf("%s: read again %v, and has %v", tt.name, again, ts.index)
 		}
 	}
 }
 
-// TestTablesAgree has a namespace whose tables are read from inside, if that is
-// allowed, and as text.
+// TestTablesAgree reads the tables of a namespace from inside, if allowed, and as text.
 func TestTablesAgree(t *testing.T) {
 	h := labtest.NewHost(t)
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
@@ -149,7 +148,7 @@ func TestTablesAgree(t *testing.T) {
 		}
 		byInode := func(t *tables) (all []entry) {
 			for _, e := range t.entries {
-				e.protocol = 0 // The text does not say it.
+				e.protocol = 0 // The text lacks it.
 				all = append(all, e)
 			}
 			slices.SortFunc(all, func(a, b entry) int { return int(a.inode) - int(b.inode) })

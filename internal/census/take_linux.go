@@ -10,13 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Take takes a census of the sockets that q wants. The error is of what forbids a
-// census altogether; what it could not see is in the Census.
+// Take takes a census of the sockets that q wants. It returns an error only if there
+// can be no census at all; the Census says what it could not see.
 //
-// A descriptor taken by pidfd_getfd(2) is the owner's open socket: while it is
-// held, the owner's close sends no FIN and a closed listener keeps its port. So
-// one is held at a time and for a few system calls, only of a socket that the
-// kernel's tables have as TCP, and whatever can be done before or after is.
+// A descriptor from pidfd_getfd(2) is the owner's open socket: while it is held, the
+// owner's close sends no FIN, and a closed listener keeps its port. So Take holds one
+// at a time, for a few system calls, and only of TCP sockets in the kernel's tables. It
+// does everything else before or after.
 func Take(q *Query) (*Census, error) {
 	// A census allocates too little to be worth collecting, and no collection may
 	// pause this while it holds a descriptor.
@@ -43,9 +43,8 @@ func Take(q *Query) (*Census, error) {
 		return nil, fmt.Errorf("this needs /proc: %w", err)
 	}
 
-	// The tables come first: a socket that is in them and in no process's list
-	// belongs to someone who may not be read, and one that is made from here on is
-	// none of this census.
+	// The tables come first. A socket in them that no readable process has belongs to
+	// an unreadable one; a socket made from here on is not part of this census.
 	t := &taker{query: q, tables: newTables(own, ownedStates)}
 	if err := t.tables.load(own, "/proc/thread-self"); err != nil {
 		return nil, err
@@ -72,8 +71,8 @@ func Take(q *Query) (*Census, error) {
 	}
 	walk(readable)
 
-	// A process may have been given a socket of a namespace that it is not in. Most
-	// were not, and with many namespaces it takes long to load them all.
+	// A process may have a socket of a namespace that it is not in. Few do, and to load
+	// many namespaces takes long.
 	missing := slices.DeleteFunc(l.missing, func(o *owner) bool {
 		return slices.ContainsFunc(t.Denied, func(d Denial) bool { return d.PID == o.pid })
 	})
@@ -84,7 +83,7 @@ func Take(q *Query) (*Census, error) {
 	if len(missing) > 0 && q.selects() {
 		more = true
 		for _, pid := range all {
-			// Of one that may not be read, there is nothing to find that way.
+			// A process that may not be read adds nothing.
 			_ = t.tables.enter("/proc/" + strconv.Itoa(pid))
 		}
 	}
@@ -100,7 +99,7 @@ func Take(q *Query) (*Census, error) {
 	if len(t.Sockets) == 0 && !q.selects() {
 		for i, number := range netns {
 			if _, ok := t.tables.loaded[number]; !ok {
-				return nil, fmt.Errorf("network namespace %s: no process that may be read is in it", q.NetNS[i])
+				return nil, fmt.Errorf("network namespace %s: no process in it can be read", q.NetNS[i])
 			}
 		}
 	}
@@ -122,19 +121,18 @@ func Take(q *Query) (*Census, error) {
 	return &t.Census, l.err
 }
 
-// A taker finds the processes of a census, and reads the sockets that a lister
-// has listed.
+// A taker finds the processes of a census, and reads the sockets that a lister lists.
 type taker struct {
 	Census
 	query   *Query
 	tables  *tables
 	reading reading
-	matched int  // processes that are wanted
+	matched int  // how many processes are wanted
 	reads   bool // all processes are found, and their sockets are being read
 }
 
-// readAll reads the sockets that are listed, one at a time. A socket that several
-// processes share is read of the first that lets it.
+// readAll reads the listed sockets, one at a time. It reads a shared socket through the
+// first process that allows it.
 func (t *taker) readAll(batches <-chan batch) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -144,7 +142,7 @@ func (t *taker) readAll(batches <-chan batch) {
 	for b := range batches {
 		calm := func() {}
 		if len(b.sockets) > 0 {
-			calm = undisturbed() // For a batch, so that others have their turn between two.
+			calm = undisturbed() // For one batch, so that others get a turn in between.
 		}
 		for _, l := range b.sockets {
 			e := &t.tables.entries[l.entry]

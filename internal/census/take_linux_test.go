@@ -20,7 +20,7 @@ import (
 	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
-// descriptor is that of a socket of this process, and its inode.
+// descriptor returns the descriptor and inode of a socket of this process.
 func descriptor(t testing.TB, c syscall.Conn) (fd int, inode uint32) {
 	t.Helper()
 	rc, err := c.SyscallConn()
@@ -34,8 +34,8 @@ func descriptor(t testing.TB, c syscall.Conn) (fd int, inode uint32) {
 	return fd, uint32(st.Ino)
 }
 
-// take takes a census that succeeds, and returns the sockets of this process that
-// have one of these descriptors.
+// take takes a census, which must succeed, and returns the sockets of this process with
+// these descriptors.
 func take(t testing.TB, q Query, fds ...int) (*Census, []Socket) {
 	t.Helper()
 	c, err := Take(&q)
@@ -141,16 +141,16 @@ func TestTake(t *testing.T) {
 		}
 	}
 	if c, err := Take(&Query{Commands: []string{"nobodyhasthis"}}); c != nil || !errors.As(err, new(*NoProcessError)) {
-		t.Errorf("of nobody: %v, %v, want a NoProcessError", c, err)
+		t.Errorf("no process: %v, %v, want a NoProcessError", c, err)
 	}
 	if c, err := Take(&Query{PIDs: []int{1 << 22}}); err != nil || len(c.Denied) != 1 || c.Denied[0].PID != 1<<22 || c.Denied[0].Reason != Gone {
-		t.Errorf("of none: %+v, %v", c, err)
+		t.Errorf("no socket: %+v, %v", c, err)
 	}
 }
 
 func addrPort(a net.Addr) netip.AddrPort { return netip.MustParseAddrPort(a.String()) }
 
-// TestVisit changes a socket of this process as if it were another's.
+// TestVisit changes a socket of this process like one of another.
 func TestVisit(t *testing.T) {
 	needsTaking(t)
 	client, _ := labtest.Pair(t, "tcp4", false)
@@ -190,11 +190,11 @@ func TestVisit(t *testing.T) {
 
 	client.Close()
 	after := s
-	if err := s.Visit(func(*Socket, tcpopt.Socket) { t.Error("called of a socket that is closed") }); err != errChanged {
-		t.Errorf("Visit of a socket that is closed: %v, want %v", err, errChanged)
+	if err := s.Visit(func(*Socket, tcpopt.Socket) { t.Error("called for a closed socket") }); err != errChanged {
+		t.Errorf("Visit of a closed socket: %v, want %v", err, errChanged)
 	}
 	if s != after {
-		t.Errorf("after a visit that failed, %+v, want %+v", s, after)
+		t.Errorf("after a failed visit, %+v, want %+v", s, after)
 	}
 	s.PID = 1 << 22
 	if err := s.Visit(nil); err == nil || !strings.HasPrefix(err.Error(), "pidfd_open: ") {
@@ -214,7 +214,7 @@ var sleepProgram = labtest.NewProgram("sleep", func() int {
 	return 0
 })
 
-// sleeping starts sleepProgram by start, where programs can be.
+// sleeping starts sleepProgram with start, or skips the test.
 func sleeping(t testing.TB, start func(*exec.Cmd) error, args ...string) *labtest.Process {
 	t.Helper()
 	p := labtest.Start(t, sleepProgram.Command(args...), func(cmd *exec.Cmd) error {
@@ -227,8 +227,8 @@ func sleeping(t testing.TB, start func(*exec.Cmd) error, args ...string) *labtes
 	return p
 }
 
-// TestEnded is of a process that ends between being found and being read: asked for
-// by its number it is a Denial, and of all processes it is none of this census.
+// TestEnded has a process that ends between being found and being read. If its number
+// was asked for, it is a Denial; otherwise it is not in the census.
 func TestEnded(t *testing.T) {
 	needsTaking(t)
 	p := sleeping(t, (*exec.Cmd).Start)
@@ -249,7 +249,7 @@ func TestEnded(t *testing.T) {
 			t.Fatalf("%s: owners are %v, denied %v, want one owner", tt.name, owners, tk.Denied)
 		}
 		tk.reads = true
-		// A number that no process has, as if it had ended now.
+		// No pidfd, as if the process had ended now.
 		ended := &owner{pid: owners[0].pid, pidfd: -1}
 		err := &callError{"pidfd_open", unix.ESRCH}
 		batches := make(chan batch, 1)

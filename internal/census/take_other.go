@@ -15,10 +15,10 @@ var errForeign = fmt.Errorf("the sockets of other processes: not on %s, it takes
 // Take takes a census of the sockets that q wants.
 func Take(q *Query) (*Census, error) { return nil, errForeign }
 
-// Within calls f on a thread that is in the network namespace of a process.
+// Within calls f on a thread in the network namespace of a process.
 func Within(pid int, f func() error) error { return errForeign }
 
-// SystemLimit is that of the network namespace of the calling thread.
+// SystemLimit returns the limit in the network namespace of the calling thread.
 func SystemLimit() (Limit, error) { return Limit{}, errForeign }
 
 // Visit reads s again and, if it is still the same socket, calls act with it.
@@ -27,7 +27,7 @@ func (s *Socket) Visit(act func(now *Socket, sock tcpopt.Socket)) error { return
 // IsGone reports whether the process has closed the descriptor or has ended.
 func IsGone(err error) bool { return false }
 
-// Explain says of the process what its reason means.
+// Explain says what the reason means for this process.
 func (d Denial) Explain() string { return d.Reason.Meaning() }
 
 // Descriptor says what a process has at a descriptor.

@@ -5,22 +5,22 @@ import (
 	"strings"
 )
 
-// A Unit is what started a process and keeps it together: a unit of systemd, a
-// container or a pod, as far as the name of its control group says. Whoever may make
-// groups chooses their names.
+// A Unit is what a process belongs to: a unit of systemd, a container or a pod, as far
+// as the name of its control group says. Anyone who may make groups chooses their
+// names.
 type Unit struct {
-	Name      string // of systemd, as systemctl(1) has it; empty: none
-	Container string // its ID, or the name of one of LXC; empty: none
-	Runtime   string // that made the container: "docker", "podman" and the like; empty: not known
+	Name      string // of systemd, as in systemctl(1); empty: none
+	Container string // its ID, or its name in LXC; empty: none
+	Runtime   string // what made the container, such as "docker" or "podman"; empty: unknown
 	Pod       string // the UID of a pod of Kubernetes; empty: none
-	CGroup    string // the path of the group, which may begin with /.. if it is not below that of this process
+	CGroup    string // the path of the group; it may begin with /.. if it is not below this process's
 }
 
 // shortID is how many digits of a container's ID docker ps shows.
 const shortID = 12
 
-// Label is u in one word: pod/UID/ID, docker/ID, the name of a unit of systemd or,
-// of a group that is none of these, its path. It is empty if there is none.
+// Label returns u in one word: pod/UID/ID, docker/ID, the name of a unit of systemd or,
+// for any other group, its path. It is empty if there is no group.
 func (u *Unit) Label() string {
 	switch {
 	case u.Container != "":
@@ -35,7 +35,7 @@ func (u *Unit) Label() string {
 	return ""
 }
 
-// kind is what Label has before a container.
+// kind is what Label puts before a container.
 func (u *Unit) kind() string {
 	switch {
 	case u.Pod != "":
@@ -53,8 +53,8 @@ func (u *Unit) short() string {
 	return u.Container
 }
 
-// is reports whether word names u: a label, the name of a unit, whose .service may be
-// left out, a container's ID or the first digits of it, the UID of a pod, or the path
+// is reports whether word names u. It may be a label, the name of a unit with or
+// without .service, a container's ID or its first digits, the UID of a pod, or the path
 // of a group.
 func (u *Unit) is(word string) bool {
 	if word == "" {
@@ -67,7 +67,7 @@ func (u *Unit) is(word string) bool {
 }
 
 // parseUnit reads the groups of a process, see proc_pid_cgroup(5). A kernel may have
-// several trees of them: what runs containers is asked first, then systemd.
+// several trees of groups: containers come first, then systemd.
 func parseUnit(text string) Unit {
 	var units []Unit
 	for _, line := range strings.Split(text, "\n") {
@@ -95,14 +95,14 @@ func parseUnit(text string) Unit {
 	return Unit{CGroup: "/"}
 }
 
-// unitOfPath is by the names that systemd, runc, crun, LXC and the kubelet give to
-// groups. What is further down outranks what is above it.
+// unitOfPath knows the names that systemd, runc, crun, LXC and the kubelet give to
+// groups. A group further down outranks those above it.
 func unitOfPath(path string) Unit {
 	path = strings.TrimSuffix(path, " (deleted)")
 	u := Unit{CGroup: path}
 	slice, above := "", ""
 	for _, name := range strings.Split(path, "/") {
-		// Systemd puts this before what would look like a file of the kernel's.
+		// Systemd puts this before a name that looks like a file of the kernel.
 		name = strings.TrimPrefix(name, "_")
 		if runtime, id, ok := container(name, above); ok {
 			u.Container, u.Runtime = id, runtime
@@ -132,15 +132,15 @@ func unitOfPath(path string) Unit {
 	return u
 }
 
-// setPod sets the pod, if that is a UID: of 32 digits where a file has the pod.
+// setPod sets the pod if uid is one: 32 digits where a file has the pod.
 func (u *Unit) setPod(uid string) {
 	if digits := strings.ReplaceAll(uid, "-", ""); len(digits) == 32 && isHex(digits) {
 		u.Pod = uid
 	}
 }
 
-// container reports whether a group of that name, below another, is of a container.
-// Those of conmon, which watches one, are not.
+// container reports whether a group with this name, below another, is a container's.
+// The groups of conmon, which watches a container, are not.
 func container(name, above string) (runtime, id string, ok bool) {
 	if isID(name) {
 		switch above {
@@ -169,7 +169,7 @@ func container(name, above string) (runtime, id string, ok bool) {
 	return "lxc", name, above == "lxc" && name != ""
 }
 
-// isID reports whether s is the ID that the makers of containers give to one.
+// isID reports whether s is the ID of a container.
 func isID(s string) bool { return len(s) == 64 && isHex(s) }
 
 func isHex(s string) bool {

@@ -11,8 +11,8 @@ const (
 	somePod = "ac04f3f2-1f2c-11e9-b015-1ebee232acfa"
 )
 
-// TestUnit has the groups that docker, podman, containerd, cri-o, the kubelet, LXC
-// and systemd make, with cgroupfs and with systemd, of v1 and v2.
+// TestUnit has the groups that docker, podman, containerd, cri-o, the kubelet, LXC and
+// systemd make, in v1 and v2, with cgroupfs and with systemd.
 func TestUnit(t *testing.T) {
 	pod := strings.ReplaceAll(somePod, "-", "_")
 	for _, tt := range []struct {

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// userOf is the user to whom a process, a directory of /proc, belongs: its real one,
-// whatever a program that it runs may do as another; or if it is in a user namespace
-// below this one, which may have many users of its own, who has made that.
+// userOf returns the user to whom a process, a directory of /proc, belongs. That is its
+// real user, even if it runs a program as another. In a user namespace below this one,
+// which may have many users, it is the maker of that namespace.
 func userOf(dir string) (uint32, error) {
 	status, err := os.ReadFile(dir + "/status")
 	if err != nil {
@@ -23,7 +23,7 @@ func userOf(dir string) (uint32, error) {
 	}
 	own, err := os.Readlink("/proc/self/ns/user")
 	if err != nil {
-		return user, nil // The kernel has no such namespaces.
+		return user, nil // The kernel has no user namespaces.
 	}
 	if theirs, err := os.Readlink(dir + "/ns/user"); err != nil || theirs == own {
 		return user, err
@@ -49,9 +49,9 @@ func parseUser(status string, which int) (uint32, error) {
 	return uint32(n), err
 }
 
-// makerOf is who has made the user namespace at path, or the one above it that is
-// right below own. A namespace that is not below own has no maker to be known: that
-// is user then. See ioctl_nsfs(2).
+// makerOf returns the maker of the user namespace at path, or of the one above it that
+// is right below own. The maker of a namespace that is not below own is unknown;
+// makerOf returns user then. See ioctl_nsfs(2).
 func makerOf(path, own string, user uint32) (uint32, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {

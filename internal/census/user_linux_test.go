@@ -10,9 +10,9 @@ import (
 
 func TestUserOf(t *testing.T) {
 	if user, err := userOf("/proc/self"); err != nil || user != uint32(os.Getuid()) {
-		t.Errorf("of this process: %d, %v, want %d", user, err, os.Getuid())
+		t.Errorf("this process: %d, %v, want %d", user, err, os.Getuid())
 	}
-	// In a user namespace, another user: it is whoever made that.
+	// Another user, in a user namespace: its owner is the maker of that.
 	attr := &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 7, HostID: os.Getuid(), Size: 1}},
@@ -29,7 +29,7 @@ func TestUserOf(t *testing.T) {
 	})
 	dir := fmt.Sprintf("/proc/%d", p.Process.Pid)
 	if user, err := userOf(dir); err != nil || user != uint32(os.Getuid()) {
-		t.Errorf("of a process in another user namespace: %d, %v, want %d", user, err, os.Getuid())
+		t.Errorf("a process in another user namespace: %d, %v, want %d", user, err, os.Getuid())
 	}
 	c, _ := take(t, Query{PIDs: []int{p.Process.Pid}, Listen: true, Owners: true})
 	if user, ok := c.Owners[p.Process.Pid]; !ok || user != uint32(os.Getuid()) {

@@ -7,15 +7,14 @@ import (
 	"strconv"
 )
 
-// linkLocal reports whether a is one of IPv6 that means something only together
-// with a device.
+// linkLocal reports whether a is a link-local IPv6 address, which needs a device.
 func linkLocal(a netip.AddrPort) bool {
 	ip := a.Addr().Unmap()
 	return ip.Is6() && ip.IsLinkLocalUnicast()
 }
 
-// zoned returns the addresses of s with the device of that index as their zone:
-// by its name in the namespace of s, or else by the index.
+// zoned returns the addresses of s with the device of this index as their zone: its
+// name in the namespace of s, or else the index.
 func (t *tables) zoned(s *Socket, index uint32) (local, remote netip.AddrPort) {
 	local, remote = s.Local, s.Remote
 	if index == 0 {
@@ -23,7 +22,7 @@ func (t *tables) zoned(s *Socket, index uint32) (local, remote netip.AddrPort) {
 	}
 	names, ok := t.devices[s.NetNS]
 	if !ok {
-		// It may be gone, with the thread that it was read of.
+		// The directory may be gone, with its thread.
 		text, _ := os.ReadFile(t.dirs[s.NetNS] + "/net/if_inet6")
 		names = parseDevices(text)
 		t.devices[s.NetNS] = names
@@ -40,9 +39,9 @@ func (t *tables) zoned(s *Socket, index uint32) (local, remote netip.AddrPort) {
 	return local, remote
 }
 
-// parseDevices parses /proc/net/if_inet6: of each address the address, the index
-// of its device, the prefix length, scope and flags in hexadecimal, and the name
-// of the device. See if6_seq_show of net/ipv6/addrconf.c of the kernel.
+// parseDevices parses /proc/net/if_inet6. Each line has an address, the index of its
+// device, the prefix length, scope and flags in hexadecimal, and the name of the
+// device. See if6_seq_show of the kernel's net/ipv6/addrconf.c.
 func parseDevices(text []byte) map[uint32]string {
 	names := map[uint32]string{}
 	for _, line := range bytes.Split(text, []byte("\n")) {
