@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
 	"runtime"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -81,14 +79,7 @@ func thread(f func()) {
 
 // SystemLimit returns the limit in the network namespace of the calling thread.
 func SystemLimit() (Limit, error) {
-	number := func(name string) (int, error) {
-		text, err := os.ReadFile("/proc/sys/net/ipv4/" + name)
-		if err != nil {
-			return 0, err
-		}
-		return strconv.Atoi(strings.TrimSpace(string(text)))
-	}
-	retries, err := number("tcp_retries2")
+	retries, err := sysctl("tcp_retries2")
 	if err != nil {
 		return Limit{}, err
 	}
@@ -96,7 +87,7 @@ func SystemLimit() (Limit, error) {
 		return Limit{}, fmt.Errorf("net.ipv4.tcp_retries2 is %d", retries)
 	}
 	most := 2 * time.Minute // TCP_RTO_MAX, a setting from Linux 6.15 on.
-	if ms, err := number("tcp_rto_max_ms"); err == nil {
+	if ms, err := sysctl("tcp_rto_max_ms"); err == nil {
 		most = time.Duration(ms) * time.Millisecond
 	}
 	return newLimit(retries, most), nil

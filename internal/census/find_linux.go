@@ -167,8 +167,6 @@ func (t *taker) deny(pid int, err error) {
 	if d.Reason == Gone && t.reads {
 		d.Reason = Ended
 	}
-	if command, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/comm"); err == nil {
-		d.Command = strings.TrimSuffix(string(command), "\n")
-	}
+	d.Command, _ = commandOf("/proc/" + strconv.Itoa(pid))
 	t.Denied = append(t.Denied, d)
 }

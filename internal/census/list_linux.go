@@ -1,10 +1,8 @@
 package census
 
 import (
-	"os"
 	"slices"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -97,11 +95,9 @@ func (l *lister) listOne(o *owner, buf []byte, names []string, batches chan<- ba
 			continue
 		}
 		if o.command == "" {
-			text, err := os.ReadFile("/proc/" + strconv.Itoa(o.pid) + "/comm")
-			if err != nil {
+			if o.command, err = commandOf("/proc/" + strconv.Itoa(o.pid)); err != nil {
 				return names, err
 			}
-			o.command = strings.TrimSuffix(string(text), "\n")
 			if l.query.Owners {
 				if user, err := userOf(dir); err == nil {
 					l.owners[o.pid] = user

@@ -137,15 +137,8 @@ func inBrackets(link, prefix string) (string, bool) {
 // 6.5, and tcp_syn_retries. They cannot be read in another namespace than this
 // process's: there the first is that of a new namespace.
 func connectSettings(ns uint64) (linear int, retries int32) {
-	number := func(name string) (int, error) {
-		text, err := os.ReadFile("/proc/sys/net/ipv4/" + name)
-		if err != nil {
-			return 0, err
-		}
-		return strconv.Atoi(strings.TrimSpace(string(text)))
-	}
-	n, _ := number("tcp_syn_retries")
-	linear, err := number("tcp_syn_linear_timeouts")
+	n, _ := sysctl("tcp_syn_retries")
+	linear, err := sysctl("tcp_syn_linear_timeouts")
 	if err != nil {
 		return 0, int32(n)
 	}
@@ -153,6 +146,21 @@ func connectSettings(ns uint64) (linear int, retries int32) {
 		linear = 4
 	}
 	return linear, int32(n)
+}
+
+// sysctl reads a number of net.ipv4 in this thread's network namespace.
+func sysctl(name string) (int, error) {
+	text, err := os.ReadFile("/proc/sys/net/ipv4/" + name)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(text)))
+}
+
+// commandOf reads the command of a process, a directory of /proc.
+func commandOf(dir string) (string, error) {
+	text, err := os.ReadFile(dir + "/comm")
+	return strings.TrimSuffix(string(text), "\n"), err
 }
 
 // mayBeTCP reports whether a process's socket may be a TCP socket, by the kernel's name

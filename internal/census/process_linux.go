@@ -58,8 +58,8 @@ func commandLineOf(dir string) (string, error) {
 // wantsProcess reports whether the process dir of /proc is wanted.
 func (q *Query) wantsProcess(dir string) (bool, error) {
 	if len(q.Commands) > 0 {
-		command, err := os.ReadFile(dir + "/comm")
-		if err != nil || !q.named(strings.TrimSuffix(string(command), "\n")) {
+		command, err := commandOf(dir)
+		if err != nil || !q.named(command) {
 			return false, err
 		}
 	}
