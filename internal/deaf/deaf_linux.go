@@ -15,7 +15,7 @@ import (
 
 var (
 	// Signature has the socket sign what it sends and drop what is not signed
-	// (RFC 2385), which the other end does not have.
+	// (RFC 2385). The other end does not sign.
 	Signature = Way{Name: "TCP_MD5SIG", Add: addKey, Remove: removeKey, Mute: true}
 
 	// Filter has the socket drop what arrives.
@@ -47,7 +47,7 @@ func silence(rc syscall.RawConn, ways []Way) (undo func(), warning string, err e
 			warning = strings.Join(refusals, "; ")
 		}
 		if !before {
-			// It may be closed, or its connection aborted: then all is well too.
+			// This may fail if the socket is closed or aborted, which is fine.
 			undo = func() {
 				silenced.Delete(inode)
 				rc.Control(func(fd uintptr) { w.Remove(int(fd)) })
@@ -63,9 +63,9 @@ func silence(rc syscall.RawConn, ways []Way) (undo func(), warning string, err e
 	return nil, "", unsupported("this kernel cannot silence this peer: " + strings.Join(refusals, "; "))
 }
 
-// prepare returns an error if rc has no peer, and sends at once an ACK of what
-// its program has read, which may be delayed: were it lost, the near end would
-// have data in flight, and would not probe.
+// prepare returns an error if rc has no peer. It sends at once the ACK, which may be
+// delayed, of what the program of rc has read: without it the near end would have data
+// in flight, and would not probe.
 func prepare(rc syscall.RawConn) (err error) {
 	cerr := rc.Control(func(fd uintptr) {
 		_, err = unix.Getpeername(int(fd))
@@ -75,9 +75,9 @@ func prepare(rc syscall.RawConn) (err error) {
 	return cmp.Or(cerr, err)
 }
 
-// settle waits for the ACK of what rc has sent, and gives up after twice the
-// longest delay of an ACK. A socket that is deaf but not mute would send it again
-// and again, and the near end would not be idle.
+// settle waits for the ACK of what rc has sent, and gives up after twice the longest
+// delay of an ACK. Otherwise a socket that is deaf but not mute retransmits it again
+// and again, and the near end is not idle.
 func settle(rc syscall.RawConn) {
 	for deadline := time.Now().Add(400 * time.Millisecond); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		n := 0
@@ -88,8 +88,8 @@ func settle(rc syscall.RawConn) {
 	}
 }
 
-// silenced has the inodes of sockets that are silent, since the kernel does not
-// say whose key or filter a socket has.
+// silenced has the inodes of silent sockets, since the kernel does not say whose key or
+// filter a socket has.
 var silenced sync.Map
 
 var errOwn = errors.New("the socket has one of its own")
@@ -105,15 +105,15 @@ func (w Way) use(rc syscall.RawConn) (inode uint64, before bool, err error) {
 		if _, before = silenced.Load(inode); before {
 			return
 		}
-		// The kernel can only be asked by an attempt to remove.
+		// Only an attempt to remove shows whether the socket has one.
 		switch err = w.Remove(int(fd)); err {
 		case unix.ENOENT:
 			if err = os.NewSyscallError("setsockopt", w.Add(int(fd))); err == nil {
 				silenced.Store(inode, nil)
 			}
 		case nil:
-			// gVisor accepts options that it does not have, and would let a test pass
-			// with a peer that hears.
+			// gVisor accepts options that it lacks, and would let a test pass with a
+			// peer that hears.
 			if err = w.Remove(int(fd)); err == nil {
 				err = errors.New("accepted but without effect")
 			} else {
@@ -129,7 +129,7 @@ func (w Way) use(rc syscall.RawConn) (inode uint64, before bool, err error) {
 func addKey(fd int) error    { return setKey(fd, "tcpopttest") }
 func removeKey(fd int) error { return setKey(fd, "") }
 
-// setKey sets the key for the address at the other end. An empty one removes it.
+// setKey sets the key for the other end's address. An empty key removes it.
 func setKey(fd int, key string) error {
 	sa, err := unix.Getpeername(fd)
 	if err != nil {
@@ -137,10 +137,10 @@ func setKey(fd int, key string) error {
 	}
 	var sig unix.TCPMD5Sig
 	switch sa := sa.(type) {
-	case *unix.SockaddrInet4: // After the port, which has no meaning here.
+	case *unix.SockaddrInet4: // After the port, which means nothing here.
 		sig.Addr.Family = unix.AF_INET
 		copy(sig.Addr.Data[2:], sa.Addr[:])
-	case *unix.SockaddrInet6: // After port and flow, and an IPv4 address mapped.
+	case *unix.SockaddrInet6: // After port and flow; an IPv4 address is mapped.
 		sig.Addr.Family = unix.AF_INET6
 		copy(sig.Addr.Data[6:], sa.Addr[:])
 	default:
@@ -150,7 +150,7 @@ func setKey(fd int, key string) error {
 	return unix.SetsockoptTCPMD5Sig(fd, unix.IPPROTO_TCP, unix.TCP_MD5SIG, &sig)
 }
 
-// attachFilter attaches a classic BPF program that accepts 0 bytes of anything.
+// attachFilter attaches a classic BPF program that accepts 0 bytes of everything.
 func attachFilter(fd int) error {
 	drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 0}
 	return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop})

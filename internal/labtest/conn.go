@@ -17,8 +17,8 @@ import (
 	"github.com/tcpopt/tcpopt/internal/netlab"
 )
 
-// On all connections and listeners here package net leaves keepalive alone, and
-// they are closed when the test ends.
+// Package net leaves keepalive alone on all connections and listeners here. They close
+// when the test ends.
 
 // Loopback returns the address of this machine on network, tcp4 or tcp6, with
 // port 0.
@@ -46,7 +46,7 @@ func ListenConfig(multipath bool) *net.ListenConfig {
 	return &lc
 }
 
-// Listen listens in h, or on this machine if h is nil.
+// Listen listens on h, or on this machine if h is nil.
 func Listen(t testing.TB, h *netlab.Host, address string, multipath bool) *net.TCPListener {
 	t.Helper()
 	var l net.Listener
@@ -72,14 +72,14 @@ func Dial(t testing.TB, h *netlab.Host, address string, multipath bool) *net.TCP
 	return c.(*net.TCPConn)
 }
 
-// Pair returns both ends of a connection of this machine to itself on network,
-// tcp4 or tcp6.
+// Pair returns both ends of a connection over this machine's loopback on network, tcp4
+// or tcp6.
 func Pair(t testing.TB, network string, multipath bool) (client, server *net.TCPConn) {
 	t.Helper()
 	return connect(t, nil, Listen(t, nil, Loopback(network), multipath), multipath)
 }
 
-// Secure makes TLS of both ends of a connection.
+// Secure puts TLS on both ends of a connection.
 func Secure(t testing.TB, client, server net.Conn) (c, s *tls.Conn) {
 	t.Helper()
 	c = tls.Client(client, ClientTLS())
@@ -98,7 +98,7 @@ func Secure(t testing.TB, client, server net.Conn) (c, s *tls.Conn) {
 // ClientTLS trusts everybody.
 func ClientTLS() *tls.Config { return &tls.Config{InsecureSkipVerify: true} }
 
-// ServerTLS has a certificate that is nobody's.
+// ServerTLS has a self-signed certificate.
 func ServerTLS() *tls.Config { return serverTLS().Clone() }
 
 var serverTLS = sync.OnceValue(func() *tls.Config {
@@ -126,7 +126,7 @@ func connect(t testing.TB, from *netlab.Host, to *net.TCPListener, multipath boo
 	return client, server
 }
 
-// in calls f in h, or here if h is nil.
+// in calls f on h, or here if h is nil.
 func in(h *netlab.Host, f func() error) error {
 	if h == nil {
 		return f()

@@ -1,6 +1,6 @@
-// Package labtest has what the tests of several packages need: hosts and cables
-// of package netlab, connections over them and on this machine, and the test
-// binary as another program.
+// Package labtest has what the tests of several packages need: hosts and cables of
+// package netlab, connections over them and on this machine, and programs that are the
+// test binary itself.
 //
 //	func TestMain(m *testing.M) { labtest.Main(m, 64) }
 //
@@ -23,9 +23,8 @@ import (
 	"github.com/tcpopt/tcpopt/internal/netlab"
 )
 
-// Need fails t because of err, or skips it if err says that the machine cannot do
-// what t needs. It fails t even so where the environment has
-// TCPOPT_NETLAB=required.
+// Need fails t if err is not nil. If err says that the machine cannot do what t needs,
+// it skips t instead, unless the environment has TCPOPT_NETLAB=required.
 func Need(t testing.TB, err error) {
 	t.Helper()
 	switch {
@@ -68,7 +67,7 @@ func NewLab(t testing.TB) Lab {
 	return Lab{near, far, NewCable(t, near, far)}
 }
 
-// Connect returns both ends of a connection from Near to Far, by IPv4.
+// Connect returns both ends of a connection from Near to Far, over IPv4.
 func (l Lab) Connect(t testing.TB, multipath bool) (near, far *net.TCPConn) {
 	t.Helper()
 	return l.ConnectTo(t, l.Far.IPv4, multipath)

@@ -23,7 +23,7 @@ var parrot = labtest.NewProgram("parrot", func() int {
 	return 3
 })
 
-// needPrograms skips where the test binary cannot be another program.
+// needPrograms skips t if the test binary cannot run as another program.
 func needPrograms(t *testing.T) {
 	t.Helper()
 	if err := exec.Command(parrot.Command().Path, "-test.run=^$").Run(); err != nil {
@@ -50,7 +50,7 @@ func TestProgram(t *testing.T) {
 			}
 			p.In.Close()
 			io.Copy(io.Discard, p.Out)
-			// It says nothing of coverage, nor of tests.
+			// It prints nothing about coverage or tests.
 			if p.Wait(); p.ProcessState.ExitCode() != 3 || stderr.Len() > 0 {
 				t.Errorf("the program ended with %v, stderr %q", p.ProcessState, &stderr)
 			}
@@ -58,7 +58,7 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-// TestProgramUnknown has a name that would otherwise run all tests again.
+// TestProgramUnknown has an unknown name, which must not run all tests again.
 func TestProgramUnknown(t *testing.T) {
 	needPrograms(t)
 	var stderr strings.Builder

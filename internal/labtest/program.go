@@ -16,17 +16,17 @@ import (
 	"github.com/tcpopt/tcpopt/internal/netlab"
 )
 
-// variable has the name of the program that the test binary is, if any.
+// variable names the program that the test binary runs as, if any.
 const variable = "TCPOPT_TEST_PROGRAM"
 
-// spare has a directory for a program's coverage. Without one, a program says on
-// its standard error that it lacks one; and that of go test, whose counts are
-// seen in the end, is closed to other users.
+// spare names a directory for a program's coverage. Without one, a program complains on
+// its standard error. The directory of go test, whose counts are reported, is closed to
+// other users.
 const spare = "TCPOPT_TEST_GOCOVERDIR"
 
-// Main runs the tests of a package whose tests need hosts or other programs, and
-// so many of them side by side, since they wait for timers and not for
-// processors. The flag -test.parallel outranks it.
+// Main runs the tests of a package that need hosts or other programs. It runs this many
+// in parallel, since they wait for timers and not for processors. The flag
+// -test.parallel overrides it.
 func Main(m *testing.M, parallel int) {
 	if name, is := os.LookupEnv(variable); is {
 		if _, err := os.Stat(os.Getenv("GOCOVERDIR")); err != nil {
@@ -39,7 +39,7 @@ func Main(m *testing.M, parallel int) {
 		}
 		os.Exit(program())
 	}
-	netlab.Enter() // Where it fails, NewHost says why.
+	netlab.Enter() // If it fails, NewHost says why.
 	flag.Set("test.parallel", strconv.Itoa(parallel))
 	os.Exit(run(m))
 }
@@ -61,11 +61,11 @@ func run(m *testing.M) int {
 
 var programs = map[string]func() int{}
 
-// A Program is what the test binary does when it is not to run tests.
+// A Program is what the test binary does instead of running tests.
 type Program string
 
-// NewProgram returns a program whose exit status is what main returns. It is for
-// the declaration of a package's variable: [Main] must know all programs.
+// NewProgram returns a program whose exit status is what main returns. Call it in the
+// declaration of a package variable: [Main] must know all programs.
 func NewProgram(name string, main func() int) Program {
 	if programs[name] != nil {
 		panic("labtest: two programs " + name)
@@ -74,32 +74,32 @@ func NewProgram(name string, main func() int) Program {
 	return Program(name)
 }
 
-// Command is the program as a command, whose standard error is ours.
+// Command returns the program as a command, with our standard error.
 func (p Program) Command(args ...string) *exec.Cmd {
 	path, err := executable()
 	cmd := exec.Command(path, args...)
 	if err != nil {
 		cmd.Err = err
 	}
-	// The race detector waits a second at the end, for reports of other threads.
+	// Otherwise the race detector waits a second at the end for other threads' reports.
 	cmd.Env = append(os.Environ(), p.Env(), "GORACE=atexit_sleep_ms=0")
 	cmd.Stderr = os.Stderr
 	return cmd
 }
 
-// Env is what makes the test binary the program, in the environment of a command
-// that executes it on its way.
+// Env is the environment variable with which the test binary runs as the program, for
+// commands that start it indirectly.
 func (p Program) Env() string { return variable + "=" + string(p) }
 
-// A Process is a program with which a test talks by lines.
+// A Process is a program that a test talks to in lines.
 type Process struct {
 	*exec.Cmd
 	In  io.WriteCloser
 	Out *bufio.Reader
 }
 
-// Start starts cmd by start, which is [exec.Cmd.Start] or that of a host. When t
-// ends, the process has 5 s from the end of its input on; then it is killed.
+// Start starts cmd with start, which is [exec.Cmd.Start] or the Start of a host. When t
+// ends, the input of the process ends, and 5 s later it is killed.
 func Start(t testing.TB, cmd *exec.Cmd, start func(*exec.Cmd) error) *Process {
 	t.Helper()
 	in, err := cmd.StdinPipe()
@@ -120,7 +120,7 @@ func Start(t testing.TB, cmd *exec.Cmd, start func(*exec.Cmd) error) *Process {
 	return &Process{cmd, in, bufio.NewReader(out)}
 }
 
-// PID is the number of the process, as an argument.
+// PID returns the number of the process, as an argument.
 func (p *Process) PID() string { return strconv.Itoa(p.Process.Pid) }
 
 // Line returns the next line that the process prints.
@@ -128,12 +128,12 @@ func (p *Process) Line(t testing.TB) string {
 	t.Helper()
 	line, err := p.Out.ReadString('\n')
 	if err != nil {
-		t.Fatalf("the program said %q, then: %v", line, err)
+		t.Fatalf("the program printed %q, then: %v", line, err)
 	}
 	return strings.TrimSuffix(line, "\n")
 }
 
-// Ask gives the process a line.
+// Ask sends the process a line.
 func (p *Process) Ask(t testing.TB, line string) {
 	t.Helper()
 	if _, err := io.WriteString(p.In, line+"\n"); err != nil {

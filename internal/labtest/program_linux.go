@@ -1,4 +1,4 @@
 package labtest
 
-// executable is right also for who may not enter the binary's directory.
+// executable works even for a user who may not enter the binary's directory.
 func executable() (string, error) { return "/proc/self/exe", nil }

@@ -19,9 +19,8 @@ import (
 	"github.com/tcpopt/tcpopt/internal/netlab"
 )
 
-// FindProgram returns the path of a program of somebody else. Where it is
-// missing, the test is skipped, or fails where the environment has
-// TCPOPT_PROGRAMS=required.
+// FindProgram returns the path of an installed program. If there is none, it skips the
+// test, or fails it if the environment has TCPOPT_PROGRAMS=required.
 func FindProgram(t testing.TB, name string) string {
 	t.Helper()
 	if path, err := exec.LookPath(name); err == nil {
@@ -45,9 +44,8 @@ func FindProgram(t testing.TB, name string) string {
 	panic("not reached")
 }
 
-// Launch starts a server in h, which the signal sig ends with the test, waits
-// until it says ready in a line of its output, if that is not empty, and returns
-// its process.
+// Launch starts a server on h and returns its process. If ready is not empty, it waits
+// until a line of the output contains it. The signal sig ends the server with the test.
 func Launch(t testing.TB, h *netlab.Host, sig syscall.Signal, ready string, cmd *exec.Cmd) (pid string) {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -76,7 +74,7 @@ func Launch(t testing.TB, h *netlab.Host, sig syscall.Signal, ready string, cmd 
 		kill := time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() })
 		cmd.Wait()
 		kill.Stop()
-		<-done // Its children too have closed their standard error.
+		<-done // Its children have closed their standard error, too.
 		r.Close()
 		if t.Failed() {
 			t.Logf("%s said\n%s", cmd.Path, &said)
@@ -94,11 +92,11 @@ func Launch(t testing.TB, h *netlab.Host, sig syscall.Signal, ready string, cmd 
 	return strconv.Itoa(cmd.Process.Pid)
 }
 
-// StartPostgres starts a PostgreSQL server in h, at port 5432 of all its
-// addresses, whose user postgres needs no password.
+// StartPostgres starts a PostgreSQL server on h, at port 5432 of all its addresses. The
+// user postgres needs no password.
 func StartPostgres(t testing.TB, h *netlab.Host) { NewPostgres(t).Start(t, h) }
 
-// A Postgres is the files of a PostgreSQL server, which outlive its host.
+// A Postgres has the files of a PostgreSQL server, which outlive its host.
 type Postgres struct {
 	dir, programs string
 	attr          func() *syscall.SysProcAttr
@@ -151,10 +149,9 @@ func (p *Postgres) Configure(t testing.TB, lines string) {
 	appendTo(t, filepath.Join(p.data(), "postgresql.conf"), lines)
 }
 
-// Start starts the server as StartPostgres does, with further settings, such as
-// ssl=on, for which it has a certificate. Kill ends all its processes at
-// once and returns when they are gone, after h.Close too; then it can be started
-// again on another host.
+// Start starts the server like StartPostgres, with further settings, such as ssl=on,
+// for which it has a certificate. Kill ends all its processes at once and returns when
+// they are gone, even after h.Close. Then the server can start again on another host.
 func (p *Postgres) Start(t testing.TB, h *netlab.Host, settings ...string) (kill func()) {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(p.programs, "postgres"), "-D", p.data(), "-c", "listen_addresses=*", "-c", "port=5432",
@@ -166,14 +163,14 @@ func (p *Postgres) Start(t testing.TB, h *netlab.Host, settings ...string) (kill
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)
 	}
-	cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWPID // All end with the first.
+	cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWPID // All processes end with the first.
 	Launch(t, h, syscall.SIGINT, "ready to accept connections", cmd)
 	return func() {
 		t.Helper()
 		cmd.Process.Kill()
 		err := error(unix.EINTR)
 		for err == unix.EINTR {
-			err = unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil) // Launch takes it away.
+			err = unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil) // Launch reaps it.
 		}
 		if err != nil {
 			t.Fatal(os.NewSyscallError("waitid", err))
@@ -181,7 +178,7 @@ func (p *Postgres) Start(t testing.TB, h *netlab.Host, settings ...string) (kill
 	}
 }
 
-// StartRedis starts a Redis server in h, at port 6379.
+// StartRedis starts a Redis server on h, at port 6379.
 func StartRedis(t testing.TB, h *netlab.Host) { StartRedisWith(t, h, "") }
 
 // StartRedisWith is StartRedis with a configuration, and returns the process.
@@ -192,8 +189,7 @@ func StartRedisWith(t testing.TB, h *netlab.Host, conf string) (pid string) {
 	return Launch(t, h, syscall.SIGTERM, "Ready to accept connections", cmd)
 }
 
-// StartMariaDB starts a MariaDB server in h, at port 3306, to which everybody is
-// root.
+// StartMariaDB starts a MariaDB server on h, at port 3306. Everybody is root there.
 func StartMariaDB(t testing.TB, h *netlab.Host) { StartMariaDBWith(t, h, "") }
 
 // StartMariaDBWith is StartMariaDB with an option file, and returns the process.
@@ -222,7 +218,7 @@ func appendTo(t testing.TB, path, text string) {
 	}
 }
 
-// OpenDir returns a directory that every user may enter, unlike that of t.TempDir.
+// OpenDir returns a directory that every user may enter, unlike t.TempDir.
 func OpenDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "tcpopt-")
@@ -232,8 +228,8 @@ func OpenDir(t testing.TB) string {
 	return dir
 }
 
-// Unprivileged returns a directory, and what makes a program that refuses root
-// the directory's owner.
+// Unprivileged returns a directory, and the attributes that run a program as its owner,
+// for programs that refuse root.
 func Unprivileged(t testing.TB) (dir string, attr func() *syscall.SysProcAttr) {
 	t.Helper()
 	dir = OpenDir(t)

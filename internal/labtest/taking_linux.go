@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// NeedTaking skips t where no descriptor can be taken at all.
+// NeedTaking skips t if no descriptor can be taken at all.
 func NeedTaking(t testing.TB) {
 	t.Helper()
 	pidfd, err := unix.PidfdOpen(os.Getpid(), 0)

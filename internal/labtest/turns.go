@@ -10,14 +10,14 @@ import (
 // A Way is one of several ways to do something.
 type Way struct {
 	Name string
-	Call func()                    // what is timed
-	Do   func(n int) time.Duration // or this, which does it n times and says what that took
+	Call func()                    // the call to time
+	Do   func(n int) time.Duration // or a function that does it n times and returns how long that took
 }
 
-// Turns times the ways in turns, each in slices of n, so short that whatever else
-// the machine does falls on few of them. Then it has a sub-benchmark for each, which
-// reports the median of its slices and, of a Call, what one allocates. With -short
-// the slices are few.
+// Turns times the ways in turns, in slices of n calls, so short that other work of the
+// machine falls on few of them. Then it runs a sub-benchmark for each way, which
+// reports the median of its slices and the allocations of a Call. With -short there are
+// few slices.
 func Turns(b *testing.B, n int, ways []Way) {
 	rounds := 201
 	if testing.Short() {
@@ -44,8 +44,8 @@ func (w Way) slice(n int) time.Duration {
 	if w.Do != nil {
 		return w.Do(n)
 	}
-	runtime.Gosched()  // A slice is not to be cut short by the scheduler's.
-	for range n / 10 { // Nor to begin with what the other ways left in the caches.
+	runtime.Gosched()  // The scheduler should not interrupt a slice.
+	for range n / 10 { // A slice should not begin with the other ways' caches.
 		w.Call()
 	}
 	start := time.Now()

@@ -1,10 +1,10 @@
-// Package netlab makes hosts and the cables between them out of network
-// namespaces of Linux (network_namespaces(7)), to see what a real kernel does
-// when a cable is cut. It leaves the machine's own network alone, and all that
-// it makes ends with the process, however that ends.
+// Package netlab makes hosts and the cables between them out of network namespaces of
+// Linux (network_namespaces(7)), to see what a real kernel does when a cable is cut. It
+// leaves the machine's own network alone. Everything it makes ends with the process,
+// however the process ends.
 //
 //	func TestMain(m *testing.M) {
-//		netlab.Enter() // where it fails, NewHost says why
+//		netlab.Enter() // if it fails, NewHost says why
 //		os.Exit(m.Run())
 //	}
 //
@@ -34,19 +34,18 @@ import (
 	"time"
 )
 
-// Enter makes hosts possible for a user who is not root. It is called first of
-// all in main or TestMain. It returns at once where the process may make
-// network namespaces. Where it may not, Enter executes the program anew, with
-// the same process id, arguments, environment and files, in a user namespace
-// (user_namespaces(7)) where it may; the user stays the same. It uses
-// unshare(1) and setpriv(1).
+// Enter lets a user who is not root make hosts. Call it first in main or TestMain. It
+// returns at once if the process may make network namespaces. If not, Enter executes
+// the program again in a user namespace (user_namespaces(7)), where it may, with the
+// same user, process id, arguments, environment and files. It uses unshare(1) and
+// setpriv(1).
 //
-// The error says why that is not allowed here and matches
-// [errors.ErrUnsupported]; nothing has changed then.
+// The error says why this is not allowed here and matches [errors.ErrUnsupported];
+// nothing has changed then.
 func Enter() error { return enter() }
 
-// A Host is a host with a network of its own: sysctls, ports and a loopback
-// interface. Cables lead to other hosts.
+// A Host is a host with its own network: sysctls, ports and a loopback interface.
+// Cables lead to other hosts.
 type Host struct {
 	IPv4, IPv6 netip.Addr // no other host of this process has them
 
@@ -57,8 +56,8 @@ type Host struct {
 // hosts counts the hosts ever made, for their addresses.
 var hosts atomic.Uint32
 
-// NewHost makes a host. The error matches [errors.ErrUnsupported] where
-// namespaces are not allowed, and says why.
+// NewHost makes a host. If namespaces are not allowed, the error says why and matches
+// [errors.ErrUnsupported].
 func NewHost() (*Host, error) {
 	ns, err := newNamespace()
 	if err != nil {
@@ -77,17 +76,17 @@ func NewHost() (*Host, error) {
 	return h, nil
 }
 
-// Do calls f in the host and returns its error. A socket that f makes belongs
-// to the host, whoever uses it later; a file below /proc/sys/net that it reads
-// or writes is the host's sysctl. What f starts in another goroutine is not in
-// the host: name addresses, not host names, in [net.Dial] and [net.Listen]. Nor
-// may f call FailNow and the like of package testing.
+// Do calls f on the host and returns its error. A socket that f makes belongs to the
+// host, whoever uses it later. A file below /proc/sys/net that f reads or writes is the
+// host's sysctl. Other goroutines that f starts are not on the host: give [net.Dial]
+// and [net.Listen] addresses, not host names. f must not call FailNow and similar
+// methods of package testing.
 func (h *Host) Do(f func() error) error { return h.ns.do(f) }
 
-// Start starts cmd in the host. It is killed when the host is closed or when
-// this process ends, for which Start sets Pdeathsig in cmd.SysProcAttr; what
-// cmd itself starts is not, unless CLONE_NEWPID is in its Cloneflags. A program
-// that was not found in the PATH is looked for in /usr/sbin and /sbin too.
+// Start starts cmd on the host. The kernel kills it when the host is closed or this
+// process ends, since Start sets Pdeathsig in cmd.SysProcAttr. It does not kill what
+// cmd itself starts, unless cmd has CLONE_NEWPID in its Cloneflags. Start also looks
+// for the program in /usr/sbin and /sbin if it is not in the PATH.
 func (h *Host) Start(cmd *exec.Cmd) error {
 	if errors.Is(cmd.Err, exec.ErrNotFound) {
 		for _, dir := range []string{"/usr/sbin", "/sbin"} {
@@ -100,14 +99,13 @@ func (h *Host) Start(cmd *exec.Cmd) error {
 	return h.ns.start(cmd)
 }
 
-// Close ends the programs of the host, and its network as soon as the last
-// socket in it is closed.
+// Close ends the programs of the host. Its network ends when the last socket in it is
+// closed.
 func (h *Host) Close() { h.ns.close() }
 
-// Vanish ends c as if its host had lost power (TCP_REPAIR, tcp(7)): the peer
-// learns nothing, and the next segment that it sends is answered by a reset, as by
-// a host that has started again. c is of a [Host] of this process, and not multipath
-// TCP.
+// Vanish ends c as if its host had lost power (TCP_REPAIR, tcp(7)). The peer learns
+// nothing. A reset answers the next segment that it sends, as if the host had started
+// again. c must be on a [Host] of this process, and not use multipath TCP.
 func Vanish(c *net.TCPConn) error {
 	if err := vanish(c); err != nil {
 		return err
@@ -115,23 +113,23 @@ func Vanish(c *net.TCPConn) error {
 	return c.Close()
 }
 
-// A Cable joins two hosts by way of a router between them, where all that
-// happens to the cable happens. So a host never learns from its own interface
-// that the cable is cut, no queue or firewall of its own has a part in it, and
-// there are no neighbour entries to expire (no ARP is used on the way): a
-// connection over a cut cable ends with ETIMEDOUT, as it does when the cable is
-// cut some hops away. Its methods may be called by several goroutines.
+// A Cable joins two hosts through a router between them. Everything that happens to the
+// cable happens in the router. So a host never learns from its own interface that the
+// cable is cut, its own queues and firewall play no part, and there are no neighbour
+// entries to expire (there is no ARP on the way). A connection over a cut cable ends
+// with ETIMEDOUT, as it does when a cable is cut some hops away. Several goroutines may
+// call its methods.
 type Cable struct {
 	ends   [2]*Host
 	router *Host
 
 	mu       sync.Mutex
-	slow     [2]struct{ rate, queue int } // towards each end
+	slow     [2]struct{ rate, queue int } // toward each end
 	rejected bool
 }
 
-// firstPort is the index of the interface of the router that leads to the first
-// end; a namespace may be born with some of small index.
+// firstPort is the index of the router's interface to the first end. A new namespace
+// may already have interfaces with small indexes.
 const firstPort = 100
 
 // NewCable joins a and b. A host may have several cables, but forwards nothing
@@ -152,7 +150,7 @@ func NewCable(a, b *Host) (*Cable, error) {
 // Close removes the cable.
 func (c *Cable) Close() { c.router.Close() }
 
-// Cut drops everything, both ways, what waits in the queue of a slow cable too.
+// Cut drops everything, both ways, even what waits in the queue of a slow cable.
 func (c *Cable) Cut() error {
 	return errors.Join(c.Lose(c.ends[0]), c.Lose(c.ends[1]))
 }
@@ -171,7 +169,7 @@ func (c *Cable) Lose(from *Host) error {
 	if c.slow[to].rate == 0 {
 		return nil
 	}
-	// Only another queue is an empty one.
+	// Only a new queue is empty.
 	return errors.Join(c.router.ns.queue(firstPort+to, 0, 0),
 		c.router.ns.queue(firstPort+to, c.slow[to].rate, c.slow[to].queue))
 }
@@ -189,10 +187,10 @@ func (c *Cable) Heal() error {
 	return c.pass()
 }
 
-// Reject answers TCP segments from one end as a firewall does, with what nft(8)
-// calls "tcp reset", "icmpx port-unreachable", "icmpx admin-prohibited" and so
-// on. It needs the program nft. Linux 6.18 takes no notice of an ICMP error about
-// a keepalive probe: an idle connection still ends with ETIMEDOUT.
+// Reject answers TCP segments from one end as a firewall does, with nft(8)'s "tcp
+// reset", "icmpx port-unreachable", "icmpx admin-prohibited" and so on. It needs the
+// program nft. Linux 6.18 ignores an ICMP error about a keepalive probe: an idle
+// connection still ends with ETIMEDOUT.
 func (c *Cable) Reject(from *Host, with string) error {
 	to, err := c.other(from)
 	if err != nil {
@@ -211,9 +209,9 @@ func (c *Cable) Reject(from *Host, with string) error {
 	return err
 }
 
-// Slow lets only so many bytes per second pass from one end to the other,
-// headers included. Up to queue bytes wait for it in the router (tc-tbf(8));
-// more are dropped. A rate of zero undoes it.
+// Slow limits what passes from one end to the other to rate bytes per second, including
+// headers. Up to queue bytes wait in the router (tc-tbf(8)); it drops more. A rate of
+// zero removes the limit.
 func (c *Cable) Slow(from *Host, rate, queue int) error {
 	to, err := c.other(from)
 	if err != nil {
@@ -228,11 +226,11 @@ func (c *Cable) Slow(from *Host, rate, queue int) error {
 	return nil
 }
 
-// Masquerade makes the cable a NAT router that forgets: client's connections
-// appear to come from the router, and one that is silent for longer than forget,
-// rounded up to seconds, is lost: what either end then sends is dropped without
-// an answer. Connections that exist already are dropped too. It needs the
-// program nft and lasts as long as the cable.
+// Masquerade makes the cable a NAT router that forgets. The client's connections appear
+// to come from the router. A connection that is silent for longer than forget, rounded
+// up to seconds, is lost: the router drops what either end then sends, without an
+// answer. It also drops connections that already exist. Masquerade needs the program
+// nft and lasts as long as the cable.
 func (c *Cable) Masquerade(client *Host, forget time.Duration) error {
 	to, err := c.other(client)
 	if err != nil {
@@ -242,8 +240,8 @@ func (c *Cable) Masquerade(client *Host, forget time.Duration) error {
 	if seconds < 1 {
 		return fmt.Errorf("netlab: masquerade: forget after %v: %w", forget, syscall.EINVAL)
 	}
-	// What the server sends after the connection was forgotten is for the router
-	// itself, which would answer with a reset.
+	// What the server sends on a forgotten connection goes to the router itself, which
+	// would answer with a reset.
 	err = c.router.nft(fmt.Sprintf(`
 		table inet lab_masquerade {
 			chain postrouting {
@@ -331,7 +329,7 @@ func (h *Host) nft(rules string) error {
 	return nil
 }
 
-// unsupported is the error of what this machine cannot do or does not allow.
+// unsupported is the error if this machine cannot do something or does not allow it.
 type unsupported struct {
 	reason string
 	err    error

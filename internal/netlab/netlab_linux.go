@@ -14,13 +14,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// entering is in the environment from one execution of the program to the next.
+// entering marks the environment of the second execution of the program.
 const entering = "TCPOPT_NETLAB_ENTERING"
 
-// enterArgs runs the program named after it in a new user namespace, as the
-// same user, who has just the capabilities that are needed here; with net_raw,
-// tests forge what a router says.
-// A process of several threads cannot move itself: it needs a program.
+// enterArgs runs the program named after it in a new user namespace, as the same user,
+// with only the capabilities needed here; tests use net_raw to forge a router's
+// messages. A process with several threads cannot move itself, so this takes a program.
 var enterArgs = [...]string{
 	"unshare", "--user", "--map-current-user", "--keep-caps", "--",
 	"setpriv", "--inh-caps=-all,+sys_admin,+net_admin,+net_raw", "--ambient-caps=-all,+sys_admin,+net_admin,+net_raw", "--",
@@ -56,15 +55,15 @@ func enter() error {
 
 var errNotEntered = errors.New("netlab.Enter was not called")
 
-// denied is the error of a process that err keeps from making namespaces. The
-// kernel's number says little; what a try prints says more.
+// denied returns the error of a process that may not make namespaces because of err.
+// The kernel's errno says little, so it adds what an attempt prints.
 func denied(err error) error {
 	args := append(enterArgs[1:], "unshare", "--net", "true")
 	out, tried := exec.Command(enterArgs[0], args...).CombinedOutput()
 	switch {
 	case tried == nil:
 		err = fmt.Errorf("%w: %w", errNotEntered, err)
-	case len(out) > 0: // Where an option is unknown, much help follows.
+	case len(out) > 0: // After an unknown option, much help follows.
 		line, _, _ := bytes.Cut(bytes.TrimSpace(out), []byte("\n"))
 		err = fmt.Errorf("%w: %s", err, line)
 	default:
@@ -76,7 +75,7 @@ func denied(err error) error {
 // A namespace is a network namespace that lives as long as its descriptors and
 // the sockets and threads in it.
 type namespace struct {
-	file  *os.File    // the namespace itself
+	file  *os.File    // the namespace
 	calls chan func() // for the thread that made it
 	done  chan struct{}
 	close func()
@@ -129,9 +128,9 @@ func (ns *namespace) make() error {
 	return nil
 }
 
-// thread calls f on a thread that ends with f, since nobody else should find
-// himself in a foreign namespace. The main thread cannot end, and what /proc
-// says of the process is said of it: f gets another.
+// thread calls f on a thread that ends with f, so that nothing else runs in a foreign
+// namespace. The main thread cannot end, and /proc shows its state as the process's, so
+// f gets another.
 func thread(f func()) {
 	go func() {
 		runtime.LockOSThread()
@@ -161,7 +160,7 @@ func (ns *namespace) do(f func() error) error {
 	return err
 }
 
-// enter moves the calling thread.
+// enter moves the calling thread into the namespace.
 func (ns *namespace) enter() error {
 	var errno error
 	err := ns.control(func(fd int) { errno = unix.Setns(fd, unix.CLONE_NEWNET) })
@@ -187,7 +186,7 @@ func (ns *namespace) start(cmd *exec.Cmd) error {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)
 	}
-	// It is sent when the thread ends that started the program.
+	// The kernel sends it when the thread that started the program ends.
 	cmd.SysProcAttr.Pdeathsig = unix.SIGKILL
 	result := make(chan error, 1)
 	select {

@@ -25,7 +25,7 @@ import (
 )
 
 var (
-	// Its hosts are made by a program, to see what is left of them.
+	// A program makes these hosts, to see what is left of them.
 	doomed  = labtest.NewProgram("doomed", makeAndWait)
 	newHost = labtest.NewProgram("newhost", func() int {
 		netlab.Enter()
@@ -42,13 +42,13 @@ func newCable(t testing.TB) (a, b *netlab.Host, c *netlab.Cable) {
 	return l.Near, l.Far, l.Cable
 }
 
-// connect returns both ends of a connection from a to the address ip of b. The
-// way is ready at once: no SYN is lost.
+// connect returns both ends of a connection from a to the address ip of b. The cable is
+// ready at once: no SYN is lost.
 func connect(t testing.TB, a, b *netlab.Host, ip netip.Addr) (ca, cb *net.TCPConn) {
 	t.Helper()
 	ca, cb = labtest.Lab{Near: a, Far: b}.ConnectTo(t, ip, false)
 	if n := tcpInfo(t, ca).Total_retrans; n > 0 {
-		t.Errorf("the SYN was sent %d times more", n)
+		t.Errorf("the SYN was retransmitted %d times", n)
 	}
 	return ca, cb
 }
@@ -81,8 +81,8 @@ func tcpInfo(t testing.TB, c *net.TCPConn) *unix.TCPInfo {
 	return info
 }
 
-// receive reads what comes within d. It also has what has come while this
-// goroutine did not run, which c.Read would not look at after its deadline.
+// receive reads what arrives within d. It also reads what arrived while this goroutine
+// did not run, which c.Read ignores after its deadline.
 func receive(c *net.TCPConn, buf []byte, d time.Duration) (int, error) {
 	c.SetReadDeadline(time.Now().Add(d))
 	n, err := c.Read(buf)
@@ -133,7 +133,7 @@ func passes(t testing.TB, from, to *net.TCPConn) {
 	}
 }
 
-// silent checks that for d nothing arrives, neither a byte nor the end.
+// silent checks that nothing arrives for d, neither a byte nor the end.
 func silent(t testing.TB, c *net.TCPConn, d time.Duration) {
 	t.Helper()
 	if err := read(c, d); !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -141,7 +141,7 @@ func silent(t testing.TB, c *net.TCPConn, d time.Duration) {
 	}
 }
 
-// dies checks that c ends by itself with the error want and returns when.
+// dies checks that c ends by itself with the error want, and returns how soon.
 func dies(t testing.TB, c *net.TCPConn, want error) time.Duration {
 	t.Helper()
 	start := time.Now()
@@ -170,7 +170,7 @@ func TestCut(t *testing.T) {
 			start := time.Now() // Silence begins a little later.
 			passes(t, cb, ca)
 			labtest.Need(t, c.Cut())
-			cut := time.Now() // The last moment at which it may have begun.
+			cut := time.Now() // The latest start of the silence.
 			write(t, oa)
 			write(t, ob)
 			dies(t, ca, syscall.ETIMEDOUT)
@@ -226,7 +226,7 @@ func TestLose(t *testing.T) {
 			passes(t, ct, cf)
 			write(t, cf)
 			write(t, df)
-			// Lost in silence: an ICMP error would be another error here.
+			// Lost silently: an ICMP error would be another error here.
 			dies(t, df, syscall.ETIMEDOUT)
 			silent(t, ct, 100*time.Millisecond)
 			silent(t, dt, 100*time.Millisecond)
@@ -286,13 +286,13 @@ func TestSlow(t *testing.T) {
 	}
 	labtest.Need(t, c.Slow(a, rate, queue))
 	d := transfer(ca, cb)
-	// 66 bytes of headers for each 1448, a bucket of one frame, and nothing lost
-	// but what overflows the queue.
+	// 66 bytes of headers for each 1448, a bucket of one frame, and no loss except
+	// what overflows the queue.
 	if least, most := 1950*time.Millisecond, 3*time.Second; d < least || d > most {
 		t.Errorf("%d bytes at %d bytes/s took %v, want %v to %v", size, rate, d, least, most)
 	}
 	t.Logf("%.0f bytes/s", size/d.Seconds())
-	// What waits takes half a second to pass, not the 2 s of all that was sent.
+	// What waits takes half a second to pass, not the 2 s of all data.
 	rtt := time.Duration(tcpInfo(t, ca).Rtt) * time.Microsecond
 	if least, most := 100*time.Millisecond, 600*time.Millisecond; rtt < least || rtt > most {
 		t.Errorf("round trip of %v, want %v to %v", rtt, least, most)
@@ -311,7 +311,7 @@ func TestSlow(t *testing.T) {
 	}
 }
 
-// A cut drops what is in the queue too: a second of data here.
+// A cut also drops what is in the queue: a second of data here.
 func TestCutQueue(t *testing.T) {
 	t.Parallel()
 	a, b, c := newCable(t)
@@ -323,7 +323,7 @@ func TestCutQueue(t *testing.T) {
 	labtest.Need(t, err)
 	labtest.Need(t, c.Cut())
 	buf := make([]byte, 1_000_000)
-	for err == nil { // What had come before.
+	for err == nil { // What arrived before.
 		_, err = receive(cb, buf, 200*time.Millisecond)
 	}
 	silent(t, cb, time.Second)
@@ -334,7 +334,7 @@ func TestCutQueue(t *testing.T) {
 	_, err = io.ReadFull(cb, buf[:120_000]) // 3 s, of which this goroutine may miss some.
 	labtest.Need(t, err)
 	if d := time.Since(start); d < 500*time.Millisecond {
-		t.Errorf("after Heal: 120000 bytes took %v, want a slow cable still", d)
+		t.Errorf("after Heal: 120000 bytes took %v, want a cable that is still slow", d)
 	}
 }
 
@@ -535,8 +535,8 @@ func TestStart(t *testing.T) {
 	}
 }
 
-// makeAndWait makes two hosts and a cable, starts programs, prints what must
-// vanish with it and waits.
+// makeAndWait makes two hosts and a cable, starts programs, prints the namespaces that
+// must vanish with it, and waits.
 func makeAndWait() int {
 	a, err := netlab.NewHost()
 	if err != nil {
@@ -571,7 +571,7 @@ func makeAndWait() int {
 	return 0
 }
 
-// holders returns the processes that have one of the network namespaces.
+// holders returns the files in /proc that refer to one of the network namespaces.
 func holders(t *testing.T, ns []string) (pids []string) {
 	t.Helper()
 	files, err := filepath.Glob("/proc/[0-9]*/task/*/ns/net")
@@ -604,7 +604,7 @@ func TestKill(t *testing.T) {
 	if len(ns) != 2 || !strings.HasPrefix(ns[0], "net:[") {
 		t.Fatalf("the program says %q", ns)
 	}
-	// The programs in the hosts, and the one that two of them started.
+	// The programs on the hosts, and what they started.
 	if pids := holders(t, ns); len(pids) < 4 {
 		t.Fatalf("before the kill only %q hold the namespaces", pids)
 	}
@@ -638,7 +638,7 @@ func TestNotAllowed(t *testing.T) {
 	t.Log(string(out))
 }
 
-// A program that runs anew keeps its identity and its exit status.
+// A program that runs again keeps its identity and its exit status.
 func TestEnter(t *testing.T) {
 	t.Parallel()
 	labtest.NewHost(t)

@@ -48,8 +48,8 @@ type tcRate struct {
 // loopback is the first interface of every namespace.
 const loopback = 1
 
-// address brings up the loopback interface and gives it addresses. They belong
-// to the host, whichever of its interfaces packets use.
+// address brings up the loopback interface and gives it addresses. They belong to the
+// host, whichever interface packets use.
 func (ns *namespace) address(addrs ...netip.Addr) error {
 	up := unix.IfInfomsg{Index: loopback, Flags: unix.IFF_UP, Change: unix.IFF_UP}
 	if err := ns.request("lo", unix.RTM_NEWLINK, 0, up); err != nil {
@@ -69,8 +69,8 @@ func (ns *namespace) address(addrs ...netip.Addr) error {
 		if a.Is4() {
 			continue
 		}
-		// The kernel adds the local route of an IPv6 address some time later, and
-		// until then drops what arrives for it.
+		// The kernel adds the local route of an IPv6 address some time later. Until
+		// then it drops what arrives for it.
 		local := unix.RtMsg{
 			Family:   unix.AF_INET6,
 			Dst_len:  uint8(a.BitLen()),
@@ -86,9 +86,9 @@ func (ns *namespace) address(addrs ...netip.Addr) error {
 	return nil
 }
 
-// plug makes the interface number index of ns, and router's number port at the
-// other end of its wire. Both have the same hardware address and no ARP, so each
-// finds the other without asking.
+// plug makes interface number index of ns, and number port of router at the other end
+// of its wire. Both have the same hardware address and no ARP, so each finds the other
+// without asking.
 func (ns *namespace) plug(index int, name string, router *namespace, port int, portName string) error {
 	const up = unix.IFF_UP | unix.IFF_NOARP
 	mac := attr(unix.IFLA_ADDRESS, []byte{2, 0, 0, 0, 0, 1})
@@ -111,14 +111,14 @@ func (ns *namespace) plug(index int, name string, router *namespace, port int, p
 	if err := ns.request(name, unix.RTM_NEWLINK, 0, unix.IfInfomsg{Index: int32(index), Flags: up, Change: up}); err != nil {
 		return err
 	}
-	// The kernel sees the carrier at once at the end that comes up last, and at
-	// the other some time later, dropping everything until then; a new queue
-	// makes it look.
+	// The end that comes up last has a carrier at once. The kernel sees the carrier of
+	// the other some time later, and drops everything until then; a new queue makes it
+	// look.
 	return router.queue(port, 0, 0)
 }
 
-// route sends what is for the addresses of to through the interface port, or
-// drops it in silence if port is 0.
+// route sends packets for the addresses of to through the interface port, or drops them
+// silently if port is 0.
 func (ns *namespace) route(to *Host, port int) error {
 	for _, a := range []netip.Addr{to.IPv4, to.IPv6} {
 		m := unix.RtMsg{
@@ -141,7 +141,7 @@ func (ns *namespace) route(to *Host, port int) error {
 	return nil
 }
 
-// queue limits what leaves by the interface port: tc-tbf(8). A rate of 0 is no
+// queue limits what leaves through the interface port: tc-tbf(8). A rate of 0 means no
 // limit.
 func (ns *namespace) queue(port, rate, limit int) error {
 	m := tcMsg{Index: int32(port), Parent: sysTCRoot}
@@ -189,7 +189,7 @@ func (ns *namespace) request(what string, typ, flags uint16, header any, attrs .
 		}
 	}
 	if errors.Is(err, unix.ENOTSOCK) {
-		// On mips qemu's user mode leaves "not supported" in another's numbers.
+		// On mips qemu's user mode returns another system's number for "not supported".
 		return &unsupported{what, err}
 	}
 	if err != nil {
@@ -198,14 +198,14 @@ func (ns *namespace) request(what string, typ, flags uint16, header any, attrs .
 	return nil
 }
 
-// attr encodes an attribute, padded as the next one needs it.
+// attr encodes an attribute, padded for the next one.
 func attr(typ uint16, value ...[]byte) []byte {
 	v := slices.Concat(value...)
 	b := append(encode(unix.RtAttr{Len: uint16(unix.SizeofRtAttr + len(v)), Type: typ}), v...)
 	return append(b, make([]byte, -len(b)&(unix.RTA_ALIGNTO-1))...)
 }
 
-// encode encodes a number or a struct of fixed size.
+// encode encodes a number or a struct of a fixed size.
 func encode(v any) []byte {
 	b, err := binary.Append(nil, binary.NativeEndian, v)
 	if err != nil {
