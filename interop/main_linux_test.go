@@ -6,5 +6,5 @@ import (
 	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
-// The tests wait for timers most of the time.
+// The tests mostly wait for timers.
 func TestMain(m *testing.M) { labtest.Main(m, 16) }

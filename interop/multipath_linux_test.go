@@ -9,8 +9,8 @@ import (
 	"github.com/tcpopt/tcpopt"
 )
 
-// TestListenDefault pins what the documentation says of net.Listen in a program
-// whose go.mod says go 1.24 or later, as this module's does.
+// TestListenDefault pins what the documentation says about net.Listen in a program
+// whose go.mod says go 1.24 or later, like this module's.
 func TestListenDefault(t *testing.T) {
 	const IPPROTO_MPTCP = 262
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, IPPROTO_MPTCP)

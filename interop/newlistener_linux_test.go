@@ -32,7 +32,7 @@ func asked(t *testing.T) tcpopt.Config {
 	return c
 }
 
-// listen listens as most servers do, where package net has its own keepalive.
+// listen listens as most servers do, with package net's own keepalive.
 func listen(t *testing.T) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", labtest.Loopback("tcp4"))
@@ -43,7 +43,7 @@ func listen(t *testing.T) net.Listener {
 	return l
 }
 
-// TestNewListener has it in every place among the listeners of others.
+// TestNewListener puts NewListener under and over the listeners of others.
 func TestNewListener(t *testing.T) {
 	set := func(l net.Listener) net.Listener {
 		return tcpopt.NewListener(l, asked(t), func(c net.Conn, err error) { t.Errorf("failed(%v, %v)", c, err) })
@@ -91,8 +91,8 @@ func config(t *testing.T, c net.Conn) tcpopt.Config {
 	return config
 }
 
-// TestNewListenerClosed has it above what does not lead to a socket: failed says so
-// of each connection, which is accepted all the same.
+// TestNewListenerClosed puts NewListener over connections that do not lead to their
+// sockets. They are accepted, and failed gets the error.
 func TestNewListenerClosed(t *testing.T) {
 	var told error
 	inner := listen(t)
@@ -108,8 +108,8 @@ func TestNewListenerClosed(t *testing.T) {
 	}
 }
 
-// TestServer has the listener of an HTTP server, whose handler reads what the
-// connection of its request has.
+// TestServer puts NewListener under an HTTP server, whose handler reads the options of
+// its request's connection.
 func TestServer(t *testing.T) {
 	for _, two := range []bool{false, true} {
 		t.Run(fmt.Sprintf("HTTP/2 %v", two), func(t *testing.T) {
@@ -163,9 +163,8 @@ func TestServer(t *testing.T) {
 }
 
 // TestMultipathDefault pins what package net does in a program whose go.mod says go
-// 1.24 or later, as that of this module: a listener that was not asked for it speaks
-// multipath TCP, and its clients choose. They have no user timeout then, and it is
-// all that they lose.
+// 1.24 or later, like this module's. Its listeners speak multipath TCP by default, and
+// their clients choose. A multipath connection lacks the user timeout and nothing else.
 func TestMultipathDefault(t *testing.T) {
 	explicit := labtest.Listen(t, nil, labtest.Loopback("tcp4"), true)
 	labtest.Dial(t, nil, explicit.Addr().String(), true)
@@ -202,21 +201,21 @@ func TestMultipathDefault(t *testing.T) {
 		var option *tcpopt.OptionError
 		switch {
 		case !multipath && told != nil:
-			t.Errorf("failed was called with %v of a connection that has all", told)
+			t.Errorf("failed was called with %v for a connection that has all", told)
 		case multipath && (!errors.As(told, &option) || option.Option != "TCP_USER_TIMEOUT" || !errors.Is(told, errors.ErrUnsupported)):
 			t.Errorf("failed was called with %v, want that TCP_USER_TIMEOUT is unsupported", told)
 		}
 	}
 
-	// On the listener itself the same Config sets nothing.
+	// On the listener itself, the same Config sets nothing.
 	s, err := tcpopt.FromListener(inner)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := s.SetConfig(asked(t)); !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), "SetMultipathTCP(false)") {
-		t.Errorf("SetConfig = %v of the listener, want errors.ErrUnsupported and a way out", err)
+		t.Errorf("SetConfig of the listener = %v, want errors.ErrUnsupported and a way out", err)
 	}
 	if on, err := s.KeepAlive(); on || err != nil {
-		t.Errorf("KeepAlive() = %v, %v of the listener, want false", on, err)
+		t.Errorf("KeepAlive() of the listener = %v, %v, want false", on, err)
 	}
 }

@@ -15,13 +15,13 @@ import (
 	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
-// What tcpopt plan 42s grpc prints is compiled with these tests.
+// compiledPlan is what tcpopt plan 42s grpc prints, compiled with these tests.
 //
 //go:embed plan_grpc_test.go
 var compiledPlan string
 
-// TestPlanGRPC has both ends of a connection of gRPC, by its own dialer, and reads
-// what the kernel has of them.
+// TestPlanGRPC reads the options of both ends of a gRPC connection, with gRPC's own
+// dialer.
 func TestPlanGRPC(t *testing.T) {
 	labtest.NeedTaking(t)
 	printed, err := exec.Command("go", "run", "github.com/tcpopt/tcpopt/cmd/tcpopt", "plan", "42s", "grpc").Output()
@@ -63,7 +63,7 @@ func TestPlanGRPC(t *testing.T) {
 			return // Each sets it some time after it has connected or accepted.
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%d ends, of which %d have a user timeout of 14 s: %+v", ends, right, c.Sockets)
+			t.Fatalf("%d ends, %d with a user timeout of 14 s: %+v", ends, right, c.Sockets)
 		}
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/tcpopt/tcpopt/internal/netlab"
 )
 
-// TestSOCKS dials through a proxy that falls silent after it has accepted: the
-// kernel's verdict is on the proxy, and the peer has never been there.
+// TestSOCKS dials through a proxy that falls silent after accepting. The kernel's
+// verdict is on the proxy; no peer was ever connected.
 func TestSOCKS(t *testing.T) {
 	t.Parallel()
 	l := labtest.NewLab(t)

@@ -34,7 +34,7 @@ import (
 	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
-// A keeper is a listener that keeps what it has accepted last.
+// A keeper is a listener that keeps the connection it accepted last.
 type keeper struct {
 	*net.TCPListener
 	last chan *net.TCPConn
@@ -53,7 +53,7 @@ func (k keeper) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// TestListeners has listeners of others, and what they accept.
+// TestListeners has listeners of others, and the connections they accept.
 func TestListeners(t *testing.T) {
 	limit := func(_ *testing.T, l net.Listener) net.Listener { return netutil.LimitListener(l, 1) }
 	secure := func(_ *testing.T, l net.Listener) net.Listener { return tls.NewListener(l, labtest.ServerTLS()) }
@@ -118,8 +118,7 @@ func leadsTo(t *testing.T, c net.Conn, to *net.TCPConn) {
 	same(t, s, want)
 }
 
-// same fails the test unless an option that is set on s is seen on the real
-// socket.
+// same fails the test unless an option set on s shows on the real socket.
 func same(t *testing.T, s, want tcpopt.Socket) {
 	t.Helper()
 	old, err := want.KeepAlive()
@@ -130,7 +129,7 @@ func same(t *testing.T, s, want tcpopt.Socket) {
 		t.Fatal(err)
 	}
 	if on, err := want.KeepAlive(); on == old || err != nil {
-		t.Errorf("KeepAlive() = %v, %v of the real socket, want %v", on, err, !old)
+		t.Errorf("KeepAlive() of the real socket = %v, %v, want %v", on, err, !old)
 	}
 }
 
@@ -145,7 +144,7 @@ func (d dial) DialContext(ctx context.Context, network, address string) (net.Con
 	return d(ctx, network, address)
 }
 
-// TestConns has connections that clients of others make from one of ours.
+// TestConns has connections that clients of others wrap around one of ours.
 func TestConns(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -262,8 +261,8 @@ func TestFasthttp(t *testing.T) {
 	}
 }
 
-// TestRefused has what is no TCP socket, or does not lead to its own: the error
-// says so, and what to do.
+// TestRefused has connections that are not TCP sockets, or do not lead to theirs. The
+// error says so, and what to do.
 func TestRefused(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -341,7 +340,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestListenersRefused has listeners that keep theirs to themselves.
+// TestListenersRefused has listeners that do not lead to their sockets.
 func TestListenersRefused(t *testing.T) {
 	inner := newKeeper(t)
 	inMemory := bufconn.Listen(1)
