@@ -13,7 +13,7 @@ import (
 	"github.com/tcpopt/tcpopt/tcpopttest"
 )
 
-// The body is that of a test function, func TestDeadPeer(t *testing.T).
+// This is the body of a test function, func TestDeadPeer(t *testing.T).
 func ExampleSilence() {
 	testDeadPeer = func(t *testing.T) {
 		l, _ := net.Listen("tcp", "127.0.0.1:0")
@@ -21,7 +21,7 @@ func ExampleSilence() {
 		peer, _ := l.Accept()
 		t.Cleanup(func() { l.Close(); conn.Close(); peer.Close() })
 
-		// What is tested, in your program a function of its own.
+		// The code under test, in your program a function of its own.
 		s, _ := tcpopt.FromConn(conn)
 		s.SetConfig(tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Second, Interval: time.Second, Count: 1})
 

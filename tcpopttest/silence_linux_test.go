@@ -35,8 +35,8 @@ func die(t *testing.T, c net.Conn, start time.Time) time.Duration {
 	return took
 }
 
-// checkIdleDeath fails unless c dies after due, with lateness of the kernel's
-// timers by up to an eighth. Its silence has begun between start and now.
+// checkIdleDeath fails unless c dies after due; the kernel's timers may be late by an
+// eighth. The silence began between start and now.
 func checkIdleDeath(t *testing.T, c net.Conn, start time.Time) {
 	t.Helper()
 	now := time.Now()
@@ -90,9 +90,8 @@ func TestSilence(t *testing.T) {
 	}
 }
 
-// TestSilenceMultipathListener has what a server has by default where its go.mod
-// says go 1.24 or later: a listener that speaks multipath TCP and a client that
-// does not.
+// TestSilenceMultipathListener has a server's default if go.mod says go 1.24 or later:
+// a listener that speaks multipath TCP and a client that does not.
 func TestSilenceMultipathListener(t *testing.T) {
 	t.Parallel()
 	var lc net.ListenConfig
@@ -195,8 +194,8 @@ func checkDeaf(t *testing.T, near, peer net.Conn, silence func()) {
 	}
 }
 
-// TestSilenceMute shows that what the peer writes does not arrive, or that the
-// log tells of it.
+// TestSilenceMute shows that what the peer writes does not arrive, or that the log says
+// that it does.
 func TestSilenceMute(t *testing.T) {
 	t.Parallel()
 	near, peer := connect(t, plain)
@@ -223,7 +222,7 @@ func TestSilenceMute(t *testing.T) {
 	}
 }
 
-// TestSilenceFilter has the way that is used where there is no other.
+// TestSilenceFilter has the way of last resort.
 func TestSilenceFilter(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -321,8 +320,8 @@ func TestSilenceLate(t *testing.T) {
 	}
 }
 
-// TestSilenceAcknowledges has a write that the peer's program has read and not
-// answered, whose ACK the kernel therefore delays.
+// TestSilenceAcknowledges has a write that the peer's program has read but not
+// answered, so the kernel delays its ACK.
 func TestSilenceAcknowledges(t *testing.T) {
 	t.Parallel()
 	start := time.Now()
@@ -397,7 +396,7 @@ func TestSilencePretended(t *testing.T) {
 	roundTrip(t, near, peer)
 }
 
-// TestSilenceOwn has a peer with a key, or a filter, that its program gave it.
+// TestSilenceOwn has a peer whose program has set a key or a filter.
 func TestSilenceOwn(t *testing.T) {
 	t.Parallel()
 	for _, w := range []deaf.Way{deaf.Signature, deaf.Filter} {
@@ -414,7 +413,7 @@ func TestSilenceOwn(t *testing.T) {
 			}
 			got := record(t, func(tb testing.TB) { tcpopttest.SilenceBy(tb, peer, w) })
 			if errno := unix.ENOPROTOOPT.Error(); strings.Contains(got.skip, errno) {
-				t.Skip(got.skip) // An emulator that cannot ask for the filter.
+				t.Skip(got.skip) // An emulator without the filter option.
 			}
 			if want := w.Name + ": the socket has one of its own"; !strings.Contains(got.fatal, want) || got.skip != "" || got.cleanups != 0 {
 				t.Errorf("fatal %q, skip %q, %d cleanups, want fatal %q", got.fatal, got.skip, got.cleanups, want)

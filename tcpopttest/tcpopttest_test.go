@@ -19,18 +19,18 @@ import (
 	"github.com/tcpopt/tcpopt/tcpopttest"
 )
 
-// TestMain lets the tests wait side by side, unless -parallel says otherwise.
+// TestMain lets the tests wait in parallel, unless -parallel says otherwise.
 func TestMain(m *testing.M) {
 	flag.Set("test.parallel", "64")
 	os.Exit(m.Run())
 }
 
-// shortest is the least that a system takes, and due is its detection time.
+// shortest has the shortest times that a system takes; due is its detection time.
 var shortest = tcpopt.Config{KeepAlive: tcpopt.On, Idle: time.Second, Interval: time.Second, Count: 1}
 
 const due = 2 * time.Second
 
-// A recorder is a test that keeps what Silence says of it.
+// A recorder is a test that records what Silence does to it.
 type recorder struct {
 	testing.TB
 	fatal, skip, log string
@@ -43,7 +43,7 @@ func (r *recorder) Skipf(f string, a ...any)  { r.skip = fmt.Sprintf(f, a...); r
 func (r *recorder) Logf(f string, a ...any)   { r.log = fmt.Sprintf(f, a...) }
 func (r *recorder) Cleanup(f func())          { r.cleanups++; r.TB.Cleanup(f) }
 
-// record returns what f did to the test that it was given.
+// record returns what f did to the test that it got.
 func record(t *testing.T, f func(testing.TB)) *recorder {
 	t.Helper()
 	r := &recorder{TB: t}
@@ -56,15 +56,15 @@ func record(t *testing.T, f func(testing.TB)) *recorder {
 	return r
 }
 
-// A link tells how to connect.
+// A link says how to connect.
 type link struct {
 	network             string // tcp4, tcp6, or mapped: IPv4 to a listener of IPv6
 	swap                bool   // the near end is the accepted one
 	multipath, isSecure bool
 }
 
-// connect returns both ends of a connection that has nothing in flight, with
-// keepalive left alone by package net.
+// connect returns both ends of a connection with nothing in flight. Package net leaves
+// its keepalive alone.
 func connect(t *testing.T, k link) (near, peer net.Conn) {
 	t.Helper()
 	network, address := k.network, labtest.Loopback(k.network)
@@ -91,7 +91,7 @@ func connect(t *testing.T, k link) (near, peer net.Conn) {
 	if k.swap {
 		near, peer = peer, near
 	}
-	// An answer acknowledges what the near end has sent.
+	// The answer acknowledges what the near end sent.
 	roundTrip(t, near, peer)
 	return near, peer
 }
@@ -192,7 +192,7 @@ func TestNoTCP(t *testing.T) {
 	}
 }
 
-// TestSkips shows that a test never passes where its peer is not silent.
+// TestSkips shows that a test never passes if its peer is not silent.
 func TestSkips(t *testing.T) {
 	t.Parallel()
 	_, peer := connect(t, link{network: "tcp4"})
@@ -201,7 +201,7 @@ func TestSkips(t *testing.T) {
 	case got.fatal != "":
 		t.Errorf("fatal %q", got.fatal)
 	case runtime.GOOS == "linux":
-		// Which ones an environment allows is tested one by one.
+		// Other tests try each way by itself.
 		if silent := got.cleanups == 1; silent == (got.skip != "") {
 			t.Errorf("skip %q with %d cleanups", got.skip, got.cleanups)
 		}
