@@ -14,13 +14,13 @@ import (
 	"github.com/tcpopt/tcpopt/liveness"
 )
 
-// TestBacklog is I5: no verdict while the peer acknowledges what was sent before
-// the probe, at least a byte per look; and soon after it has stopped.
+// TestBacklog is I5: no verdict while the peer acknowledges data from before the probe,
+// at least a byte per look, and one soon after it stops.
 func TestBacklog(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		blocked time.Duration // how long Probe takes
-		pending uint64        // what is before it at first
+		pending uint64        // before it, at first
 	}{
 		{"behind others", 0, 1000},
 		{"not written for long", 200 * s, 1000},
@@ -87,9 +87,9 @@ func TestBacklogSeenLate(t *testing.T) {
 	})
 }
 
-// TestDelivered is I6: once the peer has acknowledged the probe it has one
-// Timeout, whatever else it acknowledges. If nothing was before the probe, that
-// was its Timeout already.
+// TestDelivered is I6: once the peer has acknowledged the probe it has one Timeout,
+// whatever else it acknowledges. If nothing was before the probe, it has had that
+// Timeout.
 func TestDelivered(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
@@ -101,7 +101,7 @@ func TestDelivered(t *testing.T) {
 		{"something before", 10, 4, 6750 * ms, 7 * s}, // Seen at the first look, after Idle.
 		{"much before", 1000, 4, 10 * s, 12 * s},
 		{"much before, by surprise", 0, 1000, 10*s - 10*ms, 12 * s},
-		// A byte per 5 ms takes 5 s, and then comes a look.
+		// A byte per 5 ms takes 5 s, then a look follows.
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -110,7 +110,7 @@ func TestDelivered(t *testing.T) {
 				tr.Progress = c.progress
 				tr.Start()
 				stop := make(chan struct{})
-				go func() { // It writes and acknowledges without end.
+				go func() { // Writes and acknowledges without end.
 					time.Sleep(2*s + ms)
 					for i := 0; ; i++ {
 						select {
@@ -133,7 +133,7 @@ func TestDelivered(t *testing.T) {
 	}
 }
 
-// TestDeliveredExactly is I6 too: a look finds that all up to the end of the probe is
+// TestDeliveredExactly is I6, too: a look finds everything up to the end of the probe
 // acknowledged, and nothing else yet.
 func TestDeliveredExactly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -158,8 +158,8 @@ func TestDeliveredExactly(t *testing.T) {
 	})
 }
 
-// TestBacklogFallsBack has a count of acknowledged bytes that falls back a little
-// between two looks, as on macOS and Windows: that is not the end of the backlog.
+// TestBacklogFallsBack has a count of acknowledged bytes that falls a little between
+// two looks, as on macOS and Windows: that is not the end of the backlog.
 func TestBacklogFallsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &counters{p: tcpopt.Progress{Acked: 1 << 40, Pending: 1000}}
@@ -175,8 +175,8 @@ func TestBacklogFallsBack(t *testing.T) {
 	})
 }
 
-// TestDeliveredAlone is I6 for a probe that had nothing before it: that a look finds
-// it acknowledged, and nothing else, is no reason to wait longer.
+// TestDeliveredAlone is I6 for a probe with nothing before it: a look that finds only
+// the probe acknowledged is no reason to wait longer.
 func TestDeliveredAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &counters{}
@@ -192,8 +192,8 @@ func TestDeliveredAlone(t *testing.T) {
 	})
 }
 
-// TestDeliveredBeforeReturn is I6 for a Probe that returns after a look has found all
-// acknowledged: what others write then is behind the probe.
+// TestDeliveredBeforeReturn is I6 for a Probe that returns after a look has found
+// everything acknowledged: what others write then is behind the probe.
 func TestDeliveredBeforeReturn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &counters{}

@@ -30,8 +30,8 @@ func TestTouchAllocs(t *testing.T) {
 	}
 }
 
-// TestFootprint has many Monitors with nothing due: they cost little memory and
-// no goroutine.
+// TestFootprint has many Monitors with nothing due. They cost little memory and no
+// goroutine.
 func TestFootprint(t *testing.T) {
 	const n = 100_000
 	goroutines := runtime.NumGoroutine()
@@ -121,8 +121,8 @@ func BenchmarkStartStop(b *testing.B) {
 	}
 }
 
-// BenchmarkRound is a whole round: the timer fires, the probe is answered. There
-// are enough Monitors for some timer to be due always.
+// BenchmarkRound is a whole round: the timer fires, the probe is answered. There are
+// enough Monitors for a timer to be always due.
 func BenchmarkRound(b *testing.B) {
 	c, _ := labtest.Pair(b, "tcp4", false)
 	s, err := tcpopt.FromConn(c)
@@ -158,8 +158,8 @@ func BenchmarkRound(b *testing.B) {
 	}
 }
 
-// BenchmarkRead compares reads of 1 KiB with and without Touch, in turn so that
-// both have the same machine, and reports by how much the median differs.
+// BenchmarkRead compares reads of 1 KiB with and without Touch, in turns, so that both
+// see the same machine. It reports how much the median differs.
 func BenchmarkRead(b *testing.B) {
 	near, far := labtest.Pair(b, "tcp4", false)
 	go io.Copy(far, zeros{})

@@ -18,7 +18,7 @@ import (
 	"github.com/tcpopt/tcpopt/liveness"
 )
 
-// TestUselessCounters is I11 and more: counters that tell nothing change nothing.
+// TestUselessCounters is I11 and more: counters that say nothing change nothing.
 func TestUselessCounters(t *testing.T) {
 	var calls atomic.Uint64
 	next := func() uint64 { return calls.Add(1) }
@@ -106,7 +106,7 @@ func TestUselessCounters(t *testing.T) {
 	}
 }
 
-// TestUnknownEnd is I11 too: where the probe ends is not known.
+// TestUnknownEnd is I11, too: the end of the probe is unknown.
 func TestUnknownEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &counters{p: tcpopt.Progress{Pending: 1}}
@@ -125,8 +125,8 @@ func TestUnknownEnd(t *testing.T) {
 	})
 }
 
-// TestWrap has a count of 32 bits, as FreeBSD's, that returns to zero between a
-// probe and its acknowledgment. The peer is frozen, and a little is written.
+// TestWrap has a 32-bit count, like FreeBSD's, that returns to zero between a probe and
+// its acknowledgment. The peer is frozen, and a little is written.
 func TestWrap(t *testing.T) {
 	for _, base := range []uint32{1000, math.MaxUint32 - 100} {
 		synctest.Test(t, func(t *testing.T) {
@@ -166,9 +166,9 @@ func TestWrap(t *testing.T) {
 	}
 }
 
-// TestReceivedWraps has a count of 32 bits, as FreeBSD's, and nobody who calls
-// Touch: the peer sends so much between two looks that the count falls behind, by
-// little or by much, or stays ahead.
+// TestReceivedWraps has a 32-bit count, like FreeBSD's, and nobody calls Touch. The
+// peer sends so much between two looks that the count falls, by little or by much, or
+// stays ahead.
 func TestReceivedWraps(t *testing.T) {
 	for _, rate := range []uint32{1, 1 << 20, 1<<30 + 1, 1<<31 + 1, math.MaxUint32} { // in bytes per second
 		for _, probe := range []bool{false, true} {

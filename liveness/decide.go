@@ -7,52 +7,52 @@ import (
 	"github.com/tcpopt/tcpopt"
 )
 
-// terms are what the fields of a Monitor come to in this round.
+// terms are a Monitor's fields as they apply in this round.
 type terms struct {
 	idle    time.Duration
 	timeout time.Duration
 	asks    bool // there is a Probe
 }
 
-// A watch is what is left from one look, or the end of a Probe, to the next.
+// A watch is the state that lasts from one look, or the end of a Probe, to the next.
 type watch struct {
 	probe    *probe  // not nil: waiting for the answer to one
 	received uint64  // at the last look, if known
-	jitter   float32 // the part of Idle by which this round's is shorter
+	jitter   float32 // the part of Idle by which this round's Idle is shorter
 	known    bool
 	running  bool
-	excused  bool // this silence has been forgiven a late timer
+	excused  bool // a late timer has been forgiven in this silence
 	asking   whose
 }
 
-// whose Probe has not returned. There is never more than one.
+// whose says whose Probe has not returned. There is never more than one.
 type whose uint8
 
 const (
 	nobodys whose = iota
 	ours
-	formers // a former watch's, whose result is not for this one
+	formers // a former watch's, whose result this one ignores
 )
 
-// probe is apart from watch since most of the time there is none.
+// probe is separate from watch, since most of the time there is none.
 type probe struct {
 	at     time.Duration // when it became due
-	from   time.Duration // when Timeout began, for the last time
+	from   time.Duration // when Timeout last began
 	acked  uint64        // at the last look, if known
-	start  uint64        // in terms of acked: what is past it and acknowledged may be the probe
-	end    uint64        // of the probe, in the same terms
+	start  uint64        // in terms of acked: acknowledged bytes past it may be the probe
+	end    uint64        // the end of the probe, in the same terms
 	known  bool
-	queued bool // at the last look something before it was not acknowledged
+	queued bool // at the last look something before it was unacknowledged
 	again  bool // the Probe of an earlier round, or watch, has not returned
 }
 
-// A look is the time and the counters when the timer fires or Probe returns. It
-// is passed by address: the stack of a timer's goroutine is small, and would grow.
+// A look has the time and the counters when the timer fires or Probe returns. It is
+// passed by address, since the small stack of a timer's goroutine would grow.
 type look struct {
 	now   time.Duration
 	late  time.Duration   // since the timer was due
 	last  time.Duration   // the last sign of life
-	p     tcpopt.Progress // zero if not known
+	p     tcpopt.Progress // zero if unknown
 	known bool
 }
 
@@ -60,21 +60,21 @@ type look struct {
 type step struct {
 	last   time.Duration // the last sign of life, now that the counters are known
 	reason Reason        // not zero: the verdict
-	round  bool          // a probe is due,
-	ask    bool          // and Probe is there to be called
+	round  bool          // a probe is due
+	ask    bool          // and Probe should be called
 	wait   time.Duration // until the next look
 }
 
-// decide depends on what it is given and changes nothing.
+// decide depends only on its arguments and changes nothing.
 func (w watch) decide(t *terms, l *look) (watch, step) {
 	do := step{last: l.last}
 	heard := l.now-l.last < t.idle
 	if w.probe != nil {
 		heard = l.last >= w.probe.at
 	}
-	// What was received after the last look counts if it was not read. After a
-	// Touch there is a look before the next Idle is over. FreeBSD's count returns
-	// to zero every 4 GiB; it is also zero when the connection is no more.
+	// Bytes received after the last look count if they were not read. After a Touch
+	// there is a look before the next Idle is over. FreeBSD's count returns to zero
+	// every 4 GiB; it is also zero once the connection is gone.
 	if !heard && l.known && w.known && l.p.Received != w.received && !l.p.Aborted {
 		heard = true
 		do.last = max(l.last, l.now-max(l.p.Silence, 0))
@@ -107,7 +107,7 @@ func (w watch) decide(t *terms, l *look) (watch, step) {
 	return w, do
 }
 
-// due is the probe that is due now.
+// due returns the probe that is due now.
 func (w watch) due(l *look) *probe {
 	p := &probe{
 		at: l.now, from: l.now,
@@ -117,7 +117,7 @@ func (w watch) due(l *look) *probe {
 		again:  w.asking != nobodys,
 	}
 	switch w.asking {
-	case ours: // Where that one began is forgotten.
+	case ours: // Where that one began is unknown by now.
 		p.start = 0
 	case nobodys:
 		p.start = l.written()
@@ -125,7 +125,7 @@ func (w watch) due(l *look) *probe {
 	return p
 }
 
-// written is how much has been written, or more than can be if it is not known.
+// written returns how much has been written, or more than possible if unknown.
 func (l *look) written() uint64 {
 	if !l.known {
 		return math.MaxUint64
@@ -145,7 +145,7 @@ func (w watch) await(t *terms, l *look, do step) (watch, step) {
 	}
 	if left := t.timeout - (l.now - p.from); left > 0 {
 		do.wait = min(t.idle, left)
-		if p != *w.probe { // It seldom is, and a copy allocates.
+		if p != *w.probe { // It seldom changes, and a copy allocates.
 			changed := p
 			w.probe = &changed
 		}
@@ -159,7 +159,7 @@ func (w watch) await(t *terms, l *look, do step) (watch, step) {
 	return w, do
 }
 
-// delivered reports whether the peer's kernel has the probe, as far as is known.
+// delivered reports whether the peer's kernel has the probe, as far as known.
 func (w *probe) delivered(asking bool, l *look) bool {
 	if asking { // Probe may have written it and wait for the answer.
 		return l.p.Pending == 0 && l.p.Acked > w.start
@@ -169,13 +169,13 @@ func (w *probe) delivered(asking bool, l *look) bool {
 
 func (w *watch) end() { w.running, w.probe = false, nil }
 
-// extend lets Timeout begin anew while the peer acknowledges what is before the
-// probe, and once more when it has acknowledged the probe. A probe that had
-// nothing before it has had its Timeout then. It also begins anew while bytes wait
-// to be read: the answer may be behind them, where a full buffer keeps it out.
+// extend restarts Timeout while the peer acknowledges data from before the probe, and
+// once more when it has acknowledged the probe. A probe with nothing before it has had
+// its Timeout then. extend also restarts Timeout while bytes wait to be read: the
+// answer may be behind them, kept out by a full buffer.
 func (w *probe) extend(now time.Duration, p *tcpopt.Progress) {
 	if w.acked > p.Acked+1<<31 {
-		w.start, w.end = 0, 0 // Wrapped; on macOS and Windows it falls by little.
+		w.start, w.end = 0, 0 // Wrapped; on macOS and Windows it falls only a little.
 	}
 	before := p.Acked < w.end
 	if p.Unread > 0 || w.known && p.Acked > w.acked && w.acked < w.end && (before || w.queued) {
@@ -184,9 +184,9 @@ func (w *probe) extend(now time.Duration, p *tcpopt.Progress) {
 	w.acked, w.known, w.queued = p.Acked, true, before
 }
 
-// returned notes where in the stream the probe ends, now that Probe has returned,
-// or that it is to be called again: this one was of an earlier round or watch, and
-// its answer may be what began the round that waits now. Timeout begins with the
+// returned records where in the stream the probe ends, now that Probe has returned. It
+// reports whether to call Probe again: this call may be from an earlier round or watch,
+// and its answer may have begun the round that waits now. Timeout begins with the new
 // call.
 func (w *watch) returned(l *look) (again bool) {
 	w.asking = nobodys
@@ -202,7 +202,7 @@ func (w *watch) returned(l *look) (again bool) {
 	case l.known:
 		w.probe.end = l.written()
 	default:
-		w.probe.end = 0 // Unknown is past.
+		w.probe.end = 0 // Unknown counts as past.
 	}
 	return again
 }

@@ -11,9 +11,9 @@ type Reason uint8
 const (
 	// Idle: nothing came from the peer for Idle, and there is no Probe.
 	Idle Reason = iota + 1
-	// NoReply: the probe was sent, and as far as is known it arrived, but nothing
-	// came back. The peer's process hangs, or something between hides its end. It is
-	// known of a Probe that has not returned if all that was written since is
+	// NoReply: the probe was sent and, as far as known, arrived, but nothing came back.
+	// The peer's process hangs, or something in between hides its end. The probe of a
+	// Probe that has not returned counts as arrived if everything written since is
 	// acknowledged.
 	NoReply
 	// NoProgress: the probe could not be written, or the peer's kernel has not
@@ -21,7 +21,7 @@ const (
 	NoProgress
 )
 
-// String returns what r is in words, or its number where it is none of the three.
+// String returns r in words, or its number if it is none of the three.
 func (r Reason) String() string {
 	switch r {
 	case Idle:
@@ -34,8 +34,8 @@ func (r Reason) String() string {
 	return fmt.Sprintf("Reason(%d)", uint8(r))
 }
 
-// An Error is a verdict. It is a [net.Error] whose Timeout is true, but it is
-// not [os.ErrDeadlineExceeded]: after that a connection can go on.
+// An Error is a verdict. It is a [net.Error] whose Timeout is true, but it is not
+// [os.ErrDeadlineExceeded], after which a connection can go on.
 type Error struct {
 	Reason Reason
 	Silent time.Duration // since the last sign of life

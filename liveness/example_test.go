@@ -14,11 +14,11 @@ import (
 	"github.com/tcpopt/tcpopt/liveness"
 )
 
-// A heartbeat that asks after 10 s of silence and does not take a slow link for
-// a dead peer.
+// This heartbeat asks after 10 s of silence, and does not take a slow link for a dead
+// peer.
 func ExampleMonitor() {
 	conn, peer := connect()
-	go io.Copy(peer, peer) // It sends back what it gets.
+	go io.Copy(peer, peer) // It echoes.
 
 	socket, err := tcpopt.FromConn(conn)
 	if err != nil {
@@ -34,7 +34,7 @@ func ExampleMonitor() {
 		Progress: socket.Progress,
 		Dead: func(err error) {
 			log.Print(err)
-			conn.Close() // Which ends the Read below.
+			conn.Close() // This ends the Read below.
 		},
 	}
 	m.Start()
@@ -79,8 +79,8 @@ func ExampleMonitor_idle() {
 	// 3
 }
 
-// A library has the connection: it reads in a goroutine of its own and offers a
-// Ping that waits for the answer. When the peer hangs, the worker connects again.
+// A library owns the connection: it reads in its own goroutine and offers a Ping that
+// waits for the answer. When the peer hangs, the worker connects again.
 func ExampleMonitor_reconnect() {
 	for _, healthy := range []bool{false, true} {
 		conn, peer := connect()
@@ -97,8 +97,8 @@ func ExampleMonitor_reconnect() {
 	// three pings were answered
 }
 
-// work works with the client until its connection is of no use any more. The
-// library knows nothing of the Monitor, which sees by Progress what is received.
+// work works with the client until its connection is dead. The library knows nothing of
+// the Monitor, which sees through Progress what is received.
 func work(c *client) error {
 	socket, err := tcpopt.FromConn(c.conn)
 	if err != nil {
@@ -121,7 +121,7 @@ func work(c *client) error {
 	m.Progress = socket.Progress
 	m.Dead = func(err error) {
 		dead <- err
-		c.conn.Close() // Which ends Ping, whose error is of no interest now.
+		c.conn.Close() // This ends Ping, whose error does not matter now.
 	}
 	m.Start()
 	defer m.Stop()
@@ -134,7 +134,7 @@ func work(c *client) error {
 	}
 }
 
-// client stands for that of a library.
+// client stands for a library's client.
 type client struct {
 	conn  net.Conn
 	pongs chan string
@@ -170,15 +170,15 @@ func answer(peer net.Conn, healthy bool) {
 	}
 }
 
-// A worker that reconnects. The backoff starts over if the session was of use
-// for longer than the longest wait, whatever silence followed.
+// This worker reconnects. The backoff starts over if the session was useful for longer
+// than the longest wait, whatever silence followed.
 func ExampleMonitor_Last() {
 	const least, most = time.Second, 30 * time.Second
 	backoff := least
 	for range 3 {
 		start, m := time.Now(), &liveness.Monitor{Idle: 90 * time.Second}
 		err := session(m)
-		active := max(0, m.Last().Sub(start)) // Last is zero if it did not come to Start.
+		active := max(0, m.Last().Sub(start)) // Last is zero if Start was not called.
 		if active > most {
 			backoff = least
 		}
@@ -190,8 +190,7 @@ func ExampleMonitor_Last() {
 	// Output: 8s
 }
 
-// session works until the connection is of no use any more. It touches m after
-// each message.
+// session works until the connection ends. It touches m after each message.
 func session(m *liveness.Monitor) error {
 	conn, peer := connect()
 	defer conn.Close()
@@ -202,7 +201,7 @@ func session(m *liveness.Monitor) error {
 	}
 	m.Start()
 	defer m.Stop()
-	peer.Close() // This one is soon over.
+	peer.Close() // This session ends soon.
 	for buf := make([]byte, 4096); ; m.Touch() {
 		if _, err := conn.Read(buf); err != nil {
 			select {
@@ -214,7 +213,7 @@ func session(m *liveness.Monitor) error {
 	}
 }
 
-func pause(time.Duration) {} // time.Sleep, but for the example.
+func pause(time.Duration) {} // In a real program, time.Sleep.
 
 // connect returns both ends of a connection.
 func connect() (conn, peer net.Conn) {

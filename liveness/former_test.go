@@ -17,14 +17,14 @@ import (
 	"github.com/tcpopt/tcpopt/liveness"
 )
 
-// TestFormerProbe has a Probe that returns after its watch has ended and another
-// has begun. What it returns is not for that one, whose own probes are answered.
+// TestFormerProbe has a Probe that returns after its watch has ended and another has
+// begun. The new watch ignores its result, and its own probes are answered.
 func TestFormerProbe(t *testing.T) {
 	const idle, timeout = 8 * s, 5 * s
 	for _, ending := range []string{"stop", "verdict"} {
 		for _, result := range []error{nil, io.ErrClosedPipe} {
 			t.Run(fmt.Sprint(ending, " ", result), func(t *testing.T) {
-				// Before the second watch has a probe due, between that and its Timeout,
+				// Before the second watch's probe is due, between that and its Timeout,
 				// and so late that there is a verdict.
 				for late := 100 * ms; late < 20*s; late += 300 * ms {
 					synctest.Test(t, func(t *testing.T) { formerProbe(t, idle, timeout, ending, late, result) })
@@ -43,7 +43,7 @@ func formerProbe(t *testing.T, idle, timeout time.Duration, ending string, late 
 			<-release
 			return result
 		}
-		time.AfterFunc(timeout-ms, tr.Touch) // Its answer needs all of Timeout.
+		time.AfterFunc(timeout-ms, tr.Touch) // The answer needs all of Timeout.
 		return nil
 	})
 	started := make(chan time.Duration, 1)
@@ -88,9 +88,9 @@ func formerProbe(t *testing.T, idle, timeout time.Duration, ending string, late 
 	tr.Stop()
 }
 
-// TestFormerResults ends a watch in each way while its Probe is blocked, and has
-// the connection closed before the next begins or after that. A verdict is never
-// the result of a former watch's Probe.
+// TestFormerResults ends a watch in each way while its Probe is blocked, and closes the
+// connection before or after the next watch begins. A verdict is never the result of a
+// former watch's Probe.
 func TestFormerResults(t *testing.T) {
 	for _, ending := range []string{"stop", "verdict"} {
 		for _, order := range []string{"start, close", "close, start"} {
@@ -175,11 +175,11 @@ func formerResults(t *testing.T, ending, order string) {
 		}
 		next()
 	}
-	<-second // Of its own Probe, or of none.
+	<-second // From its own Probe, or none.
 }
 
-// TestFormerProbeReason has a former watch's Probe that does not return: nothing that
-// is acknowledged meanwhile can be the probe of this one.
+// TestFormerProbeReason has a former watch's Probe that does not return: no bytes
+// acknowledged meanwhile can be this watch's probe.
 func TestFormerProbeReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &counters{p: tcpopt.Progress{Acked: 7}}

@@ -8,8 +8,7 @@ import (
 	"github.com/tcpopt/tcpopt/internal/labtest"
 )
 
-// Tests on the fake clock take testing/synctest of Go 1.25, and are left out
-// before.
+// Tests on the fake clock need testing/synctest of Go 1.25, and are left out before.
 
 func TestMain(m *testing.M) { labtest.Main(m, 64) }
 

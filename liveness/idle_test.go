@@ -23,8 +23,8 @@ func TestIdle(t *testing.T) {
 	})
 }
 
-// TestIdleAgain is an idle timeout that fires again and again, and leaves the
-// decision to the application.
+// TestIdleAgain has an idle timeout that fires again and again, and leaves the decision
+// to the application.
 func TestIdleAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTrial(10 * s)
@@ -36,7 +36,7 @@ func TestIdleAgain(t *testing.T) {
 		tr.Start()
 		tr.until(35 * s)
 		if !tr.Stop() {
-			t.Error("Stop() = false of a running Monitor")
+			t.Error("Stop() of a running Monitor = false")
 		}
 		tr.until(100 * s)
 		if fmt.Sprint(tr.dead) != "[10s 20s 30s]" {

@@ -13,8 +13,8 @@ import (
 	"github.com/tcpopt/tcpopt/liveness"
 )
 
-// TestLateTimer is I8: a timer that is late is our own fault, once in a silence.
-// Progress takes the time, which delays the Monitor as a stopped process does.
+// TestLateTimer is I8: a late timer is our own fault, once in a silence. Progress takes
+// long, which delays the Monitor like a stopped process.
 func TestLateTimer(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -38,7 +38,7 @@ func TestLateTimer(t *testing.T) {
 				var looks atomic.Int32
 				tr.Progress = func() (tcpopt.Progress, error) {
 					if looks.Load() == 2 && int64(tr.now()) == tr.probed.Load() {
-						return tcpopt.Progress{}, errors.ErrUnsupported // That of Probe's end.
+						return tcpopt.Progress{}, errors.ErrUnsupported // At the end of Probe.
 					}
 					if n := int(looks.Add(1)); n <= len(tt.stalls) {
 						time.Sleep(tt.stalls[n-1])
@@ -85,12 +85,12 @@ func TestLateTimer(t *testing.T) {
 			tr.until(600 * s)
 			tr.wantAlive(t)
 			tr.Stop()
-			time.Sleep(5 * s) // The last look may not be over.
+			time.Sleep(5 * s) // The last look may still run.
 		})
 	})
 }
 
-// TestExcusedOnceMore has timers that are late by 5 s, one in each of two watches.
+// TestExcusedOnceMore has a timer that is late by 5 s in each of two watches.
 func TestExcusedOnceMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTrial(8 * s)

@@ -25,11 +25,11 @@ import (
 const (
 	idle    = 1 * time.Second
 	timeout = 2 * time.Second
-	early   = 100 * time.Millisecond // the peer's last word being older than the event
-	slack   = 500 * time.Millisecond // of a busy machine
+	early   = 100 * time.Millisecond // the peer's last sign of life is older than the event
+	slack   = 500 * time.Millisecond // for a busy machine
 )
 
-// serve answers each p by a P, a b by more than all buffers hold, and swallows
+// serve answers each p with a P, a b with more than all buffers hold, and swallows
 // everything else.
 func serve(c net.Conn) {
 	defer c.Close()
@@ -50,7 +50,7 @@ func serve(c net.Conn) {
 	}
 }
 
-// accept serves what comes.
+// accept serves all connections.
 func accept(l net.Listener) {
 	for {
 		c, err := l.Accept()
@@ -61,7 +61,7 @@ func accept(l net.Listener) {
 	}
 }
 
-// listen listens on h, or here if h is nil, and serves what comes.
+// listen listens on h, or here if h is nil, and serves all connections.
 func listen(t *testing.T, h *netlab.Host, ip netip.Addr, secure bool) (address string) {
 	t.Helper()
 	l := labtest.Listen(t, h, netip.AddrPortFrom(ip, 0).String(), false)
@@ -76,7 +76,7 @@ func maybeSecure(l net.Listener, secure bool) net.Listener {
 	return l
 }
 
-// server serves on an address, in the clear or through TLS.
+// server serves on an address, with TLS or without.
 var server = labtest.NewProgram("server", func() int {
 	l, err := net.Listen("tcp", os.Args[1])
 	if err != nil {
@@ -180,8 +180,8 @@ func (w *watched) wantDead(t *testing.T, reason liveness.Reason, least, most tim
 	}
 }
 
-// A link is a lab with a watched connection, to a peer in a process of its own
-// if it is to be frozen.
+// A link is a lab with a watched connection. If the peer will be frozen, it has its own
+// process.
 type link struct {
 	labtest.Lab
 	*watched
@@ -226,14 +226,14 @@ const (
 	queue = 50000
 )
 
-// TestLink is what a Monitor says on real links, with and without Progress, in
-// the clear and through TLS.
+// TestLink checks the verdicts of a Monitor on real links, with and without Progress,
+// and with and without TLS.
 func TestLink(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
-		freeze bool // the peer is to be frozen
-		only   bool // the row has no sense without Progress
+		freeze bool // freeze the peer
+		only   bool // the row makes no sense without Progress
 		run    func(t *testing.T, l *link)
 	}{
 		{"slow and busy", false, false, func(t *testing.T, l *link) {
@@ -285,7 +285,7 @@ func TestLink(t *testing.T) {
 			if err := l.Cable.Cut(); err != nil {
 				t.Fatal(err)
 			}
-			reason := liveness.NoReply // As far as is known.
+			reason := liveness.NoReply // As far as known.
 			if l.progress {
 				reason = liveness.NoProgress
 			}
@@ -303,7 +303,7 @@ func TestLink(t *testing.T) {
 			l.Start()
 			l.alive(t, 3*time.Second)
 			l.freeze(t)
-			// That the probe was acknowledged is seen at the look after Idle.
+			// The look after Idle sees that the probe was acknowledged.
 			l.wantDead(t, liveness.NoReply, idle*7/8+timeout, idle+idle+timeout+slack)
 		}},
 		{"cut, and Probe waits for the answer", false, true, func(t *testing.T, l *link) {
@@ -378,7 +378,7 @@ func (l *link) wait(t *testing.T) {
 	}
 }
 
-// block blocks the reader of a healthy connection after it has sent what is given.
+// block blocks the reader of a healthy connection after sending this.
 func (l *link) block(t *testing.T, send string) {
 	l.Start()
 	l.alive(t, time.Second)
@@ -402,8 +402,8 @@ func (l *link) freeze(t *testing.T) {
 	}
 }
 
-// TestLinkStopped stops our own process for 6 s. When it goes on, all of its
-// timers are late and nothing has been read yet.
+// TestLinkStopped stops our own process for 6 s. When it continues, all its timers are
+// late and nothing has been read yet.
 func TestLinkStopped(t *testing.T) {
 	t.Parallel()
 	for _, progress := range []bool{false, true} {
@@ -432,9 +432,9 @@ func TestLinkStopped(t *testing.T) {
 	}
 }
 
-// TestLinkProxy has a proxy in the middle. Counters tell of the proxy: it takes
-// and acknowledges everything. So a dead end behind it is found, by the missing
-// answer; a slow link behind it is not told from a dead one.
+// TestLinkProxy has a proxy in the middle. The counters describe the proxy, which takes
+// and acknowledges everything. So the missing answer shows a dead peer behind it, but a
+// slow link behind it looks dead, too.
 func TestLinkProxy(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -494,7 +494,7 @@ func TestLinkProxy(t *testing.T) {
 	}
 }
 
-// relay is a proxy of one connection, which takes everything.
+// relay is a proxy for one connection, which takes everything.
 func relay(l net.Listener, ahead net.Conn) {
 	c, err := l.Accept()
 	if err != nil {

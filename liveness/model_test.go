@@ -227,11 +227,11 @@ func check(t *testing.T, seed uint64) {
 	}
 	least := c.life + c.idle*7/8 + c.timeout
 	if c.unread < c.end {
-		least = c.end // Bytes before the last look are not told from those that were read.
+		least = c.end // Bytes from before the last look may count as read.
 	}
-	// The last probe was due by then,
+	// The last probe was due by then.
 	due := c.life + c.idle
-	if c.unread < c.end { // unread bytes being dated by what came last, but not after the look,
+	if c.unread < c.end { // Unread bytes count from what came last, but not after the look.
 		late := c.idle
 		if c.dates {
 			late = min(late, c.arrived-c.life)
@@ -240,8 +240,8 @@ func check(t *testing.T, seed uint64) {
 	}
 	most := due + c.timeout
 	if c.progress && (c.bulk > 0 || c.trickle) {
-		// and has its Timeout from the look after it was delivered, if it was;
-		// otherwise from that after the last acknowledgment.
+		// Its Timeout starts at the look after it was delivered, or else at the look
+		// after the last acknowledgment.
 		progress := c.acked
 		if len(c.probes) == 0 {
 			progress = min(progress, c.delivered(due))
@@ -256,17 +256,17 @@ func check(t *testing.T, seed uint64) {
 	}
 }
 
-// delivered is when a probe was at the latest that was due then: everything that
-// may have been before it takes so long.
+// delivered returns by when a probe due then was delivered: everything that may have
+// been before it takes this long.
 func (c *model) delivered(due time.Duration) time.Duration {
 	return due + time.Duration((c.room+c.bulk+4)/c.rate+2)*tick
 }
 
-// What a Monitor promises, by the names that tests use:
+// A Monitor promises this, by the names that tests use:
 //
 //	I1   no probe while no silence of the peer is as long as 7/8 Idle
 //	I2   at most one Probe at a time
-//	I3   the verdict comes Timeout after the probe, and that 7/8 Idle to Idle
+//	I3   the verdict comes Timeout after the probe, the probe 7/8 Idle to Idle
 //	     after the last sign of life, if this process runs and nothing is queued;
 //	     otherwise at most Timeout and a look after acknowledgments stop
 //	I4   a Probe that blocks delays nothing
@@ -274,15 +274,15 @@ func (c *model) delivered(due time.Duration) time.Duration {
 //	I6   a probe that was delivered has one Timeout, whatever else is acknowledged
 //	I7   what is in the receive buffer is a sign of life, read or not
 //	I8   a timer that is late by more than half of Timeout is our own fault and
-//	     puts the verdict off, once in a silence
+//	     delays the verdict, once in a silence
 //	I9   Dead is called at most once, and never after Stop returned true
 //	I10  Touch does not wait and does not allocate
 //	I11  counters that fail or say nothing never end anything earlier
-//	I12  an answer begins Idle from when it came, however long Timeout is: while
+//	I12  an answer restarts Idle when it comes, however long Timeout is: while
 //	     a probe is out, the next look is the lesser of Idle and Timeout away
 //
-// TestModel holds I1, I2, I3, I5, I7 and I9 to random schedules. A failure
-// names its seed.
+// TestModel checks I1, I2, I3, I5, I7 and I9 on random schedules. A failure names its
+// seed.
 func TestModel(t *testing.T) {
 	n := uint64(100)
 	if testing.Short() {

@@ -56,7 +56,7 @@ func TestStartPanics(t *testing.T) {
 					t.Error("Start() did not panic")
 				}
 				if m.Stop() != (name == "running") {
-					t.Error("Start() left it neither as it was")
+					t.Error("Start() did not leave it unchanged")
 				}
 			}()
 			m.Start()
@@ -86,7 +86,7 @@ func TestExtremes(t *testing.T) {
 	})
 }
 
-// TestTouchSeldom has touches so close together that one is enough.
+// TestTouchSeldom has calls of Touch so close together that one is enough.
 func TestTouchSeldom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTrial(s)

@@ -12,9 +12,9 @@ import (
 	"github.com/tcpopt/tcpopt/liveness"
 )
 
-// BenchmarkMonitors runs as many Monitors as TCPOPT_MONITORS says for two minutes, on
-// silent connections whose peers answer each probe at once. Idle is 30 s, or
-// 1 s with -short, and they start over that time, as connections do.
+// BenchmarkMonitors runs TCPOPT_MONITORS Monitors for two minutes, on silent
+// connections whose peers answer each probe at once. Idle is 30 s, or 1 s with -short.
+// They start spread over that time, as connections do.
 //
 //	TCPOPT_MONITORS=1000000 go test -run '^$' -bench Monitors -benchtime 1x ./liveness
 func BenchmarkMonitors(b *testing.B) {
@@ -66,7 +66,7 @@ func BenchmarkMonitors(b *testing.B) {
 	}
 }
 
-// used is the time that processors have spent on this process.
+// used returns the processor time of this process.
 func used(b *testing.B) time.Duration {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {

@@ -35,8 +35,8 @@ func TestQuietWhileAlive(t *testing.T) {
 	})
 }
 
-// TestOneProbe is I2: there are never two probes, not even when the first one
-// blocks and the peer lives on.
+// TestOneProbe is I2: there are never two probes at once, not even if the first blocks
+// and the peer lives on.
 func TestOneProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -90,7 +90,7 @@ func TestLateProbe(t *testing.T) {
 			} else {
 				time.Sleep(8 * s)
 				tr.Touch()
-				tr.until(15500 * ms) // The first Probe returned at 14 s at the latest.
+				tr.until(15500 * ms) // The first Probe returned by 14 s.
 				if len(tr.probes) != 2 {
 					t.Errorf("probed at %v, want again", tr.probes)
 				}
@@ -103,8 +103,8 @@ func TestLateProbe(t *testing.T) {
 	}
 }
 
-// TestVerdictInTime is I3: Timeout after the probe, which comes 7/8 Idle to Idle
-// after the last sign of life, and never at a time that others share.
+// TestVerdictInTime is I3: the verdict comes Timeout after the probe. The probe comes
+// 7/8 Idle to Idle after the last sign of life, and never when others do.
 func TestVerdictInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		seen := map[time.Duration]bool{}
@@ -130,7 +130,7 @@ func TestVerdictInTime(t *testing.T) {
 	})
 }
 
-// TestJitterAnew looks at one Monitor: its rounds differ too.
+// TestJitterAnew looks at one Monitor: its rounds differ, too.
 func TestJitterAnew(t *testing.T) {
 	for _, timeout := range []time.Duration{5 * s, 60 * s} {
 		synctest.Test(t, func(t *testing.T) {
@@ -175,7 +175,7 @@ func TestBlockedProbe(t *testing.T) {
 	}
 }
 
-// TestProbeError has a connection that is known to be broken.
+// TestProbeError has a connection whose Probe fails.
 func TestProbeError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := newHeartbeat(8*s, 5*s, func() error {
@@ -198,7 +198,7 @@ func TestProbeError(t *testing.T) {
 	})
 }
 
-// TestProbeErrorAfterStop is I9 too.
+// TestProbeErrorAfterStop is I9, too.
 func TestProbeErrorAfterStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := newHeartbeat(8*s, 5*s, func() error {
@@ -215,8 +215,7 @@ func TestProbeErrorAfterStop(t *testing.T) {
 	})
 }
 
-// TestAnswerRestartsIdle is I12: after an answer the peer has Idle from then on,
-// however long Timeout is.
+// TestAnswerRestartsIdle is I12: an answer restarts Idle, however long Timeout is.
 func TestAnswerRestartsIdle(t *testing.T) {
 	for _, timeout := range []time.Duration{s, 7 * s, 8 * s, 60 * s} {
 		synctest.Test(t, func(t *testing.T) {
@@ -242,7 +241,7 @@ func TestAnswerRestartsIdle(t *testing.T) {
 	}
 }
 
-// TestAnswerAtOnce has an answer in the very moment of the probe.
+// TestAnswerAtOnce has an answer at the very moment of the probe.
 func TestAnswerAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var tr *trial
@@ -254,8 +253,8 @@ func TestAnswerAtOnce(t *testing.T) {
 	})
 }
 
-// TestAskAgainOnce has a Probe that is late for the next round: it asks again for
-// that one, and then no more.
+// TestAskAgainOnce has a Probe that is late for the next round: it is called again for
+// that round, and then no more.
 func TestAskAgainOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var tr *trial
@@ -278,7 +277,7 @@ func TestAskAgainOnce(t *testing.T) {
 }
 
 // TestAskAgainInTime has a Probe that is late for the next round, by much of Timeout.
-// The one that waited for it has all of Timeout.
+// The Probe that waited for it has all of Timeout.
 func TestAskAgainInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var tr *trial
@@ -304,8 +303,8 @@ func TestAskAgainInTime(t *testing.T) {
 	})
 }
 
-// TestNotAgainIfHeard has a sign of life in the moment in which a probe is due, and a
-// Probe of the round before that returns then.
+// TestNotAgainIfHeard has a sign of life at the moment when a probe is due, and the
+// Probe of the round before returns then.
 func TestNotAgainIfHeard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -332,7 +331,7 @@ func TestNotAgainIfHeard(t *testing.T) {
 	})
 }
 
-// TestAskAgainFails has a Probe that is called again when it is late, and fails then.
+// TestAskAgainFails has a late Probe that is called again, and then fails.
 func TestAskAgainFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var tr *trial

@@ -13,8 +13,8 @@ import (
 	"github.com/tcpopt/tcpopt/liveness"
 )
 
-// TestReason has a peer that never answers. What is left to tell is whether its
-// kernel has the probe.
+// TestReason has a peer that never answers. The reason says whether its kernel has the
+// probe.
 func TestReason(t *testing.T) {
 	const idle, timeout = 8 * s, 5 * s
 	for _, tt := range []struct {
@@ -112,7 +112,7 @@ func TestReasonOfEarlierProbe(t *testing.T) {
 }
 
 // TestReasonOfSecondProbe has a Probe that returns late, for a round or a watch that
-// waits to call it again. That one does not return, and may not have been written.
+// waits to call it again. The second call does not return, and may not have written.
 func TestReasonOfSecondProbe(t *testing.T) {
 	for _, former := range []bool{false, true} {
 		for _, delivered := range []bool{false, true} {
@@ -142,7 +142,7 @@ func TestReasonOfSecondProbe(t *testing.T) {
 					} else {
 						tr.Touch()
 					}
-					tr.until(18 * s) // The next is due at 17 s at the latest.
+					tr.until(18 * s) // The next is due by 17 s.
 					close(first)
 					tr.until(100 * s)
 					want := liveness.NoProgress
@@ -160,8 +160,8 @@ func TestReasonOfSecondProbe(t *testing.T) {
 	}
 }
 
-// TestReasonFallsBack has a count of acknowledged bytes that falls back a little,
-// as on macOS and Windows, when all is acknowledged.
+// TestReasonFallsBack has a count of acknowledged bytes that falls a little, as on
+// macOS and Windows, when everything is acknowledged.
 func TestReasonFallsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &counters{p: tcpopt.Progress{Acked: 1000}}

@@ -77,7 +77,7 @@ func TestRestart(t *testing.T) {
 	})
 }
 
-// TestStaleLook starts again while a look of the former time is under way.
+// TestStaleLook starts again while a look of the former watch is under way.
 func TestStaleLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTrial(8 * s)
@@ -126,7 +126,7 @@ func TestRaces(t *testing.T) {
 				Progress: func() (tcpopt.Progress, error) { return tcpopt.Progress{Silence: -1}, nil },
 				Dead: func(error) {
 					dead.Add(1)
-					if m.Stop() { // It comes so late that it stops the next watch.
+					if m.Stop() { // So late that it stops the next watch.
 						prevented.Add(1)
 					}
 				},
@@ -166,7 +166,7 @@ func TestRaces(t *testing.T) {
 			for end := time.Now().Add(10 * s); dead.Load()+prevented.Load() < started.Load() && time.Now().Before(end); {
 				time.Sleep(ms)
 			}
-			time.Sleep(5 * ms) // Whatever still comes would be one too many.
+			time.Sleep(5 * ms) // Another verdict would be one too many.
 			if dead.Load()+prevented.Load() != started.Load() {
 				t.Errorf("%d starts, %d verdicts, %d prevented", started.Load(), dead.Load(), prevented.Load())
 			}

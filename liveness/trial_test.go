@@ -37,7 +37,7 @@ func newTrial(idle time.Duration) *trial {
 	return tr
 }
 
-// newHeartbeat returns a trial whose Probe calls probe, if that is not nil.
+// newHeartbeat returns a trial whose Probe calls probe if that is not nil.
 func newHeartbeat(idle, timeout time.Duration, probe func() error) *trial {
 	tr := newTrial(idle)
 	tr.Timeout = timeout
@@ -56,8 +56,8 @@ func newHeartbeat(idle, timeout time.Duration, probe func() error) *trial {
 
 func (tr *trial) now() time.Duration { return time.Since(tr.start) }
 
-// until sleeps until d after the start. What the test has looked at before, the
-// Monitor may then write.
+// until sleeps until d after the start. Meanwhile the Monitor may write what the test
+// has looked at before.
 func (tr *trial) until(d time.Duration) {
 	tr.mu.Lock()
 	left := d - tr.now()
@@ -66,7 +66,7 @@ func (tr *trial) until(d time.Duration) {
 	synctest.Wait()
 }
 
-// want fails the test unless the verdict was as given.
+// want fails the test unless this was the verdict.
 func (tr *trial) want(t *testing.T, at time.Duration, reason liveness.Reason, silent time.Duration) {
 	t.Helper()
 	e, ok := asType[*liveness.Error](tr.err)

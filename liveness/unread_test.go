@@ -13,7 +13,7 @@ import (
 	"github.com/tcpopt/tcpopt/liveness"
 )
 
-// TestUnread is I7: what the kernel has received is life, read or not.
+// TestUnread is I7: what the kernel has received is a sign of life, read or not.
 func TestUnread(t *testing.T) {
 	for _, probe := range []bool{false, true} {
 		t.Run(fmt.Sprint("probe ", probe), func(t *testing.T) {
@@ -25,7 +25,7 @@ func TestUnread(t *testing.T) {
 				}
 				tr.Progress = func() (tcpopt.Progress, error) {
 					p, err := c.progress()
-					p.Silence = tr.now() - time.Duration(p.Acked) // Acked is when it came, here.
+					p.Silence = tr.now() - time.Duration(p.Acked) // Here Acked is when it came.
 					return p, err
 				}
 				tr.Start()
@@ -55,8 +55,8 @@ func TestUnread(t *testing.T) {
 	}
 }
 
-// TestUnreadAnswer has an answer that nobody reads, of which the OS does not tell
-// when it came.
+// TestUnreadAnswer has an answer that nobody reads, and an OS that does not say when it
+// came.
 func TestUnreadAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &counters{p: tcpopt.Progress{Silence: -s}}
@@ -75,8 +75,8 @@ func TestUnreadAnswer(t *testing.T) {
 	})
 }
 
-// TestReadIsNotUnread has a peer that dies after much that was read. What has
-// been read must not be taken for unread, or the verdict is late.
+// TestReadIsNotUnread has a peer that dies after much was read. Read bytes must not
+// count as unread, or the verdict is late.
 func TestReadIsNotUnread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for i := range 200 {
@@ -99,8 +99,8 @@ func TestReadIsNotUnread(t *testing.T) {
 	})
 }
 
-// TestUnreadBytes has bytes that are not read for a minute: Timeout, or Idle, begins
-// anew at each look.
+// TestUnreadBytes has bytes that are not read for a minute: Timeout, or Idle, restarts
+// at each look.
 func TestUnreadBytes(t *testing.T) {
 	for _, probe := range []bool{false, true} {
 		for _, fails := range []error{nil, errors.ErrUnsupported} {
