@@ -18,7 +18,7 @@ func TestPictures(t *testing.T) {
 	}
 	for _, p := range points {
 		if p.predicted < least || p.predicted > most || p.measured < least || p.measured > most {
-			t.Errorf("%s: not in the picture", p.Title)
+			t.Errorf("%s: outside the picture", p.Title)
 		}
 	}
 	for paper := range palettes {
@@ -28,7 +28,7 @@ func TestPictures(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, bytes.ReplaceAll(want, []byte("\r\n"), []byte("\n"))) {
-			t.Errorf("%s is not of grid.txt (%v): go run ./docs", name, err)
+			t.Errorf("%s does not match grid.txt (%v): go run ./docs", name, err)
 		}
 	}
 }

@@ -1,5 +1,5 @@
-// Command docs draws predicted against measured detection times: grid.txt, which
-// TestFaultGrid writes, as grid-light.svg and grid-dark.svg.
+// Command docs draws predicted against measured detection times. It reads grid.txt,
+// which TestFaultGrid writes, and writes grid-light.svg and grid-dark.svg.
 //
 //	TCPOPT_GRID=$PWD/docs/grid.txt go test -run FaultGrid . && go run ./docs
 package main
@@ -47,8 +47,8 @@ func parse(table string) (points []point, err error) {
 	return points, nil
 }
 
-// The picture has logarithmic axes from least to most seconds on a square of that
-// side, with room for numbers.
+// The picture is a square with logarithmic axes from least to most seconds, and a
+// margin for numbers.
 const (
 	least, most  = 1, 200.0
 	side, margin = 480, 64
@@ -62,8 +62,8 @@ func y(seconds float64) float64 { return margin/2 + side - scale(seconds) }
 func (p point) X() string { return fmt.Sprintf("%.1f", x(p.predicted)) }
 func (p point) Y() string { return fmt.Sprintf("%.1f", y(p.measured)) }
 
-// band is the outline of what the tests allow: each timer of Linux may be an eighth
-// late, and none early.
+// band returns the outline of what the tests allow: each timer of Linux may be an
+// eighth late, and none early.
 func band() string {
 	var b strings.Builder
 	at := func(predicted, measured float64) {
@@ -94,14 +94,14 @@ var drawing = template.Must(template.New("").Funcs(template.FuncMap{
 	"x": x, "y": y, "band": band, "px": func(f float64) string { return fmt.Sprintf("%.1f", f) },
 }).Parse(picture))
 
-// draw returns the picture of points, on the paper of that name.
+// draw returns the picture of points on this paper.
 func draw(points []point, paper string) ([]byte, error) {
 	var b bytes.Buffer
 	err := drawing.Execute(&b, map[string]any{"Colors": palettes[paper], "Points": points, "Ticks": []float64{1, 2, 5, 10, 20, 50, 100, 200}})
 	return b.Bytes(), err
 }
 
-// folder is this package's.
+// folder returns the folder of this package.
 func folder() string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Dir(file)
