@@ -77,6 +77,20 @@ func TestReason(t *testing.T) {
 	}
 }
 
+// wantReason fails the test unless there was one verdict, after this many probes, with
+// the reason for a probe that was delivered or was not.
+func (tr *trial) wantReason(t *testing.T, probes int, delivered bool) {
+	t.Helper()
+	want := liveness.NoProgress
+	if delivered {
+		want = liveness.NoReply
+	}
+	e, ok := asType[*liveness.Error](tr.err)
+	if len(tr.dead) != 1 || len(tr.probes) != probes || !ok || e.Reason != want {
+		t.Errorf("probed at %v, dead at %v of %v, want of %v", tr.probes, tr.dead, tr.err, want)
+	}
+}
+
 // TestReasonOfEarlierProbe has a Probe that waits for an answer that does not come,
 // while the peer says something else. The next round has no probe of its own.
 func TestReasonOfEarlierProbe(t *testing.T) {
@@ -97,14 +111,7 @@ func TestReasonOfEarlierProbe(t *testing.T) {
 				tr.until(9 * s)
 				tr.Touch()
 				tr.until(60 * s)
-				want := liveness.NoProgress
-				if delivered {
-					want = liveness.NoReply
-				}
-				e, ok := asType[*liveness.Error](tr.err)
-				if len(tr.dead) != 1 || len(tr.probes) != 1 || !ok || e.Reason != want {
-					t.Errorf("probed at %v, dead at %v of %v, want of %v", tr.probes, tr.dead, tr.err, want)
-				}
+				tr.wantReason(t, 1, delivered)
 				close(release)
 			})
 		})
@@ -145,14 +152,7 @@ func TestReasonOfSecondProbe(t *testing.T) {
 					tr.until(18 * s) // The next is due by 17 s.
 					close(first)
 					tr.until(100 * s)
-					want := liveness.NoProgress
-					if delivered {
-						want = liveness.NoReply
-					}
-					e, ok := asType[*liveness.Error](tr.err)
-					if len(tr.dead) != 1 || len(tr.probes) != 2 || !ok || e.Reason != want {
-						t.Errorf("probed at %v, dead at %v of %v, want of %v", tr.probes, tr.dead, tr.err, want)
-					}
+					tr.wantReason(t, 2, delivered)
 					close(second)
 				})
 			})
