@@ -327,7 +327,7 @@ func unixPair(t *testing.T) (a, b net.Conn) {
 }
 
 // TestFaultVerdictConn has the connection of the example, with a reader and a
-// writer who wait when the kernel gives up, and whom it tells one verdict.
+// writer who wait when the kernel gives up, and to whom it reports a verdict.
 func TestFaultVerdictConn(t *testing.T) {
 	t.Parallel()
 	for _, reset := range []bool{false, true} {

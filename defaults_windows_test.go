@@ -11,7 +11,7 @@ import (
 // nobody has changed: what Microsoft documents.
 func TestDefaultsDocumented(t *testing.T) {
 	if tcpopt.KeepIntervalRow.Settable() {
-		t.Skip("a socket of this Windows tells its defaults")
+		t.Skip("a socket of this Windows reports its defaults")
 	}
 	want := tcpopt.Config{KeepAlive: tcpopt.Off, Idle: 2 * time.Hour, Interval: time.Second, Count: 10}
 	if got, err := tcpopt.Defaults(); got != want || err != nil {

@@ -38,7 +38,7 @@ func ExampleIsDeadPeer() {
 	// true read tcp: read: connection timed out
 }
 
-// A verdictConn remembers the verdict, which the kernel tells one Read or Write,
+// A verdictConn remembers the verdict, which the kernel reports to one Read or Write,
 // and lets all later ones fail with it.
 type verdictConn struct {
 	net.Conn
@@ -75,7 +75,7 @@ func (c *verdictConn) judge(err error) error {
 		close(c.told)
 		return err
 	case (errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE)) && aborted(c.Conn):
-		// The other of Read and Write is being told, this one or of a reset.
+		// The other of Read and Write is getting this verdict, or a reset.
 		select {
 		case <-c.told:
 		case <-time.After(100 * time.Millisecond):
@@ -93,7 +93,7 @@ func aborted(c net.Conn) bool {
 	return err == nil && p.Aborted
 }
 
-// A verdict that was told before is no timeout, so that nobody reads a third time;
+// A verdict that was reported before is no timeout, so that nobody reads a third time;
 // errors.Is and errors.As find the error within.
 type verdict struct{ error }
 

@@ -166,7 +166,7 @@ func TestFaultBusy(t *testing.T) {
 // rto is more than two retransmission times after some seconds of silence.
 const rto = 1600 * time.Millisecond
 
-// TestFaultLateWrite writes just before the verdict, and the clock starts anew.
+// TestFaultLateWrite writes just before the verdict, and the clock starts over.
 func TestFaultLateWrite(t *testing.T) {
 	t.Parallel()
 	l := labtest.NewLab(t)
@@ -356,7 +356,7 @@ func TestFaultReject(t *testing.T) {
 }
 
 // TestFaultBothBlocked has a reader and a writer who wait when the kernel gives
-// up. It tells only one of them.
+// up. It reports it to only one of them.
 func TestFaultBothBlocked(t *testing.T) {
 	t.Parallel()
 	l := labtest.NewLab(t)

@@ -12,7 +12,7 @@
 //	}
 //	m.Start()
 //	defer m.Stop()
-//	// and m.Touch() after each Read, or each message
+//	// without Progress: m.Touch() after each Read, or each message
 //
 // With Progress, Touch is not needed: what the kernel has received is a sign of life.
 // Leave Touch out where a library does the reading. A library's Ping is a Probe. Give

@@ -35,7 +35,8 @@ func (r Reason) String() string {
 }
 
 // An Error is a verdict. It is a [net.Error] whose Timeout is true, but it is not
-// [os.ErrDeadlineExceeded], after which a connection can go on.
+// [os.ErrDeadlineExceeded], after which a connection can go on. It is not the kernel's
+// verdict, so [tcpopt.IsDeadPeer] is false of it.
 type Error struct {
 	Reason Reason
 	Silent time.Duration // since the last sign of life

@@ -162,7 +162,7 @@ func TestChurn(t *testing.T) {
 				t.Skip("no CAP_SYS_NICE")
 			}
 			// during repeats round until it has found something, and returns what the
-			// program tells of that time.
+			// program reports of that time.
 			during := func(what string, round func() bool) (longest int) {
 				r.Ask(t, "")
 				r.Line(t)

@@ -62,7 +62,7 @@ func newBox(t testing.TB, digits string, n int) box {
 	return b
 }
 
-// TestContainers tells two apart that have the same addresses and the same command.
+// TestContainers distinguishes two that have the same addresses and the same command.
 func TestContainers(t *testing.T) {
 	needsTaking(t)
 	needsPrograms(t)

@@ -16,7 +16,7 @@ import (
 
 // BenchmarkLs lists the connections of several processes to a file, in turns with
 // ss -tanpo, and also compares the processor time, which a busy machine leaves alone,
-// and tells the memory and how long a duplicate was held.
+// and reports the memory and how long a duplicate was held.
 //
 //	go test -run '^$' -bench 'Ls/sockets=10000$' -benchtime 21x ./cmd/tcpopt
 func BenchmarkLs(b *testing.B) {

@@ -78,7 +78,7 @@ func TestConclude(t *testing.T) {
 	}
 }
 
-// TestMisuse tells verbs what they cannot do: one line says so, and no
+// TestMisuse asks verbs for what they cannot do: one line says so, and no
 // process is looked at.
 func TestMisuse(t *testing.T) {
 	for _, tt := range []struct{ name, args, want string }{

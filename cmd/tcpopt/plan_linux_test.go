@@ -422,7 +422,7 @@ func TestPlanHAProxy(t *testing.T) {
 	if out := output(t, h, "haproxy", "-c", "-f", file); strings.Contains(out, "WARNING") {
 		t.Errorf("haproxy -c: %s", out)
 	}
-	// A health check of another server tells that it runs: of HTTP, since others
+	// A health check of another server shows that it runs: of HTTP, since others
 	// are reset before there is something to accept.
 	ready := filepath.Join(filepath.Dir(file), "ready.cfg")
 	write(t, ready, "backend ready\n\toption httpchk\n\tserver ready 127.0.0.1:8079 check inter 1h\n")

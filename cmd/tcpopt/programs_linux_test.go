@@ -190,7 +190,7 @@ func read(t testing.TB, cmd *exec.Cmd, by func(*exec.Cmd) error) (*labtest.Proce
 func plainly(cmd *exec.Cmd) error { return cmd.Start() }
 
 // needsPrograms skips where the kernel does not start this program since an
-// emulator runs it. That one does not translate what the kernel tells of programs
+// emulator runs it. That one does not translate what the kernel reports of programs
 // either.
 func needsPrograms(t testing.TB) {
 	t.Helper()

@@ -24,7 +24,7 @@ import (
 
 var dialProgram = labtest.NewProgram("dial", dial)
 
-// dial connects, writes or not, and tells when and how that ends.
+// dial connects, writes or not, and prints when and how that ends.
 func dial() int {
 	var flags flag.FlagSet
 	to := flags.String("to", "", "address")

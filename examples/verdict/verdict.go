@@ -21,7 +21,7 @@ func Keep(c net.Conn) net.Conn { return keepVerdict(c) }
 // Of returns the verdict on c, a connection of Keep, or nil if there is none yet.
 func Of(c net.Conn) error { return c.(*verdictConn).Verdict() }
 
-// A verdictConn remembers the verdict, which the kernel tells one Read or Write,
+// A verdictConn remembers the verdict, which the kernel reports to one Read or Write,
 // and lets all later ones fail with it.
 type verdictConn struct {
 	net.Conn
@@ -58,7 +58,7 @@ func (c *verdictConn) judge(err error) error {
 		close(c.told)
 		return err
 	case (errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE)) && aborted(c.Conn):
-		// The other of Read and Write is being told, this one or of a reset.
+		// The other of Read and Write is getting this verdict, or a reset.
 		select {
 		case <-c.told:
 		case <-time.After(100 * time.Millisecond):
@@ -76,7 +76,7 @@ func aborted(c net.Conn) bool {
 	return err == nil && p.Aborted
 }
 
-// A verdict that was told before is no timeout, so that nobody reads a third time;
+// A verdict that was reported before is no timeout, so that nobody reads a third time;
 // errors.Is and errors.As find the error within.
 type verdict struct{ error }
 
