@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/tcpopt/tcpopt"
 	"github.com/tcpopt/tcpopt/liveness"
 )
 
@@ -19,6 +20,9 @@ func TestError(t *testing.T) {
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("%v matches os.ErrDeadlineExceeded", err)
+	}
+	if tcpopt.IsDeadPeer(err) {
+		t.Errorf("IsDeadPeer(%v), want false: it is not the kernel's verdict", err)
 	}
 	for r, want := range map[liveness.Reason]string{
 		liveness.Idle: "idle", liveness.NoReply: "no reply", liveness.NoProgress: "no progress", 0: "Reason(0)", 9: "Reason(9)",
