@@ -85,7 +85,7 @@ func TestControlFails(t *testing.T) {
 	}
 	got, err := tcpopt.FromRawConn(failingRawConn{rc}).SetSupported(full)
 	var oe *tcpopt.OptionError
-	if got != full || !errors.Is(err, errControl) || !errors.As(err, &oe) || oe.Option != tcpopt.UserTimeoutRow.Label() {
+	if got != full || !errors.Is(err, errControl) || !errors.As(err, &oe) || oe.Option != tcpopt.WriteOrder(full, false)[0] {
 		t.Errorf("SetSupported = %+v, %v, want %+v and the error for the first option", got, err, full)
 	}
 }
