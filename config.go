@@ -19,11 +19,11 @@ type Config struct {
 	// UserTimeout is TCP_USER_TIMEOUT or its equivalent; see the getters and setters
 	// of Socket. A zero field is "cannot be read here" when it was read and "leave
 	// alone" when it is applied. On Linux a sysctl of zero reads as zero too, and on
-	// illumos an interval or a count that was never set. A
-	// UserTimeout of [Unbounded] is none, read and applied, so that what was read
-	// can be put back; [Socket.UserTimeout] and [Socket.SetUserTimeout] have zero
-	// for that. A socket that has no user timeout, as one of multipath TCP, refuses
-	// Unbounded too: use [Socket.SetSupported] to put back what was read elsewhere.
+	// illumos an interval or a count that was never set. A UserTimeout of [Unbounded]
+	// is none, read and applied, so that what was read can be put back;
+	// [Socket.UserTimeout] and [Socket.SetUserTimeout] have zero for that. A socket
+	// that has no user timeout, as one of multipath TCP, refuses Unbounded too: use
+	// [Socket.SetSupported] to put back what was read elsewhere.
 	Idle        time.Duration
 	Interval    time.Duration
 	Count       int

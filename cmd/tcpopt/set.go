@@ -116,7 +116,7 @@ func (r *request) flags(flags *flag.FlagSet) {
 	flags.Var(timeFlag{d: &r.every, least: time.Second}, "every", "look again after each `time`, change new connections too, and print only changes, until interrupted")
 	flags.Var(forceFlag{words: []forceWord{
 		{"silent", &r.force.silent}, {"unacked", &r.force.unacked}, {"window", &r.force.window}, {"cgroup", &r.query.Force},
-	}}, "force", "skip a safety check, though that may end a living connection, or several with commas. silent: the peer has not answered; unacked: data is unacknowledged; window: the peer's window is shut; cgroup: the process is in another net_cls or net_prio cgroup `silent|unacked|window|cgroup`")
+	}}, "force", "skip a safety check, or several with commas between them, though that may end a living connection. silent: the peer has not answered; unacked: data is unacknowledged; window: the peer's window is shut; cgroup: the process is in another net_cls or net_prio cgroup `silent|unacked|window|cgroup`")
 }
 
 // check completes r, or says what is wrong with it: with the sockets first, then
